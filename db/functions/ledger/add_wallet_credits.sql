@@ -1,0 +1,67 @@
+-- Without a key of the caller's the Stripe id is the key, so that the same payment told twice is one
+-- credit; with neither a retry could not be told from a second payment, and the call is misuse.
+create or replace function wallet.add_wallet_credits(
+    p_org_id uuid,
+    p_amount_pence bigint,
+    p_type text,
+    p_stripe_payment_intent_id text default null,
+    p_stripe_charge_id text default null,
+    p_description text default null,
+    p_created_by text default 'system',
+    p_idempotency_key text default null
+)
+returns jsonb
+language plpgsql
+security definer
+set search_path = ''
+as $$
+declare
+    v_answer jsonb;
+begin
+    perform wallet.require_value('p_org_id', p_org_id);
+    perform wallet.require_amount('p_amount_pence', p_amount_pence);
+    perform wallet.check_entry_type(p_type, 'credit');
+    perform wallet.require_text('p_created_by', p_created_by);
+    if p_type = 'adjustment' then
+        perform wallet.require_text('p_description', p_description);
+    end if;
+    if p_idempotency_key is not null then
+        perform wallet.require_text('p_idempotency_key', p_idempotency_key);
+    elsif p_stripe_payment_intent_id is not null then
+        perform wallet.require_text('p_stripe_payment_intent_id', p_stripe_payment_intent_id);
+    elsif p_stripe_charge_id is not null then
+        perform wallet.require_text('p_stripe_charge_id', p_stripe_charge_id);
+    else
+        perform wallet.raise_misuse(
+            'WL001', 'p_idempotency_key', 'is required without a p_stripe_payment_intent_id or p_stripe_charge_id'
+        );
+    end if;
+
+    v_answer := wallet.post_transaction(
+        p_org_id => p_org_id,
+        p_type => p_type,
+        p_direction => 'credit',
+        p_amount_pence => p_amount_pence,
+        p_idempotency_key => coalesce(
+            p_idempotency_key,
+            p_type || ':' || p_stripe_payment_intent_id,
+            p_type || ':' || p_stripe_charge_id
+        ),
+        p_overdraft => null,
+        p_created_by => p_created_by,
+        p_description => p_description,
+        p_stripe_payment_intent_id => p_stripe_payment_intent_id,
+        p_stripe_charge_id => p_stripe_charge_id
+    );
+
+    return v_answer
+        || case when (v_answer ->> 'success')::boolean then jsonb_build_object('amount_added', p_amount_pence) else '{}' end;
+end;
+$$;
+
+revoke all on function wallet.add_wallet_credits(uuid, bigint, text, text, text, text, text, text) from public;
+grant execute on function wallet.add_wallet_credits(uuid, bigint, text, text, text, text, text, text)
+to service_role;
+
+comment on function wallet.add_wallet_credits(uuid, bigint, text, text, text, text, text, text) is
+'Credits a wallet once per key; the key defaults to <type>:<payment intent or charge>. Minor units, above 0. Locks the organization''s row. Refuses organization_not_found, idempotency_conflict; raises WL001 to WL005 and WL009.';

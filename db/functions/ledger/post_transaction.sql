@@ -1,0 +1,134 @@
+-- The one writer of the ledger and of balances: everything else decides and calls it.
+-- Locks the organization's row and holds it to the end of the caller's transaction, so that the
+-- entries of a wallet have one order, and the key is looked for only when nobody else can be writing it.
+-- Callers name their own parameters when one is wrong; what they let through meets the constraints.
+create or replace function wallet.post_transaction(
+    p_org_id uuid,
+    p_type text,
+    p_direction text,
+    p_amount_pence bigint,
+    p_idempotency_key text,
+    p_overdraft text,
+    p_created_by text,
+    p_description text default null,
+    p_call_id text default null,
+    p_vapi_call_id text default null,
+    p_provider_cost_pence bigint default null,
+    p_markup_percent integer default null,
+    p_cost_breakdown jsonb default null,
+    p_stripe_payment_intent_id text default null,
+    p_stripe_charge_id text default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_wallet record;
+    v_original bigint;
+    v_spendable numeric;
+    v_entry wallet.credit_transactions;
+begin
+    select
+        wallet_balance_pence as balance,
+        reserved_pence as reserved,
+        debt_limit_pence as debt_limit,
+        wallet_auto_recharge as auto_recharge,
+        wallet_low_balance_pence as low_balance,
+        last_entry_number,
+        last_entry_at,
+        last_entry_hash
+    into v_wallet
+    from wallet.organizations
+    where id = p_org_id
+    for no key update;
+
+    if not found then
+        return wallet.refuse_unknown_organization(p_org_id);
+    end if;
+
+    select entry_number into v_original
+    from wallet.credit_transactions
+    where org_id = p_org_id and idempotency_key = p_idempotency_key;
+
+    if found then
+        return wallet.answer_replay(p_org_id, v_original, p_type, p_direction, p_amount_pence);
+    end if;
+
+    if p_direction = 'debit' then
+        case p_overdraft
+            when 'none' then
+                v_spendable := v_wallet.balance::numeric - v_wallet.reserved;
+            when 'debt_limit' then
+                v_spendable := v_wallet.balance::numeric - v_wallet.reserved + v_wallet.debt_limit;
+            when 'unlimited' then
+                v_spendable := null;
+        end case;
+        if p_amount_pence > v_spendable then
+            return wallet.refuse_overdraft(p_org_id, p_amount_pence, p_overdraft);
+        end if;
+    end if;
+
+    if p_amount_pence > 9223372036854775807 - abs(v_wallet.balance) then
+        perform wallet.raise_misuse(
+            'WL009', 'amount', 'must leave the balance within the range of bigint', p_amount_pence::text
+        );
+    end if;
+
+    v_entry.org_id := p_org_id;
+    v_entry.entry_number := v_wallet.last_entry_number + 1;
+    v_entry.id := gen_random_uuid();
+    v_entry.created_at := greatest(clock_timestamp(), v_wallet.last_entry_at);
+    v_entry.type := p_type;
+    v_entry.direction := p_direction;
+    v_entry.amount_pence := p_amount_pence;
+    v_entry.balance_before_pence := v_wallet.balance;
+    v_entry.balance_after_pence := v_wallet.balance
+    + case p_direction when 'credit' then p_amount_pence else -p_amount_pence end;
+    v_entry.idempotency_key := p_idempotency_key;
+    v_entry.call_id := p_call_id;
+    v_entry.vapi_call_id := p_vapi_call_id;
+    if p_provider_cost_pence is not null then
+        v_entry.provider_cost_pence := p_provider_cost_pence;
+        v_entry.client_charged_pence := p_amount_pence;
+        v_entry.gross_profit_pence := p_amount_pence - p_provider_cost_pence;
+        v_entry.markup_percent := p_markup_percent;
+        v_entry.cost_breakdown := p_cost_breakdown;
+    end if;
+    v_entry.stripe_payment_intent_id := p_stripe_payment_intent_id;
+    v_entry.stripe_charge_id := p_stripe_charge_id;
+    v_entry.description := p_description;
+    v_entry.created_by := p_created_by;
+    v_entry.entry_hash := wallet.hash_entry(v_wallet.last_entry_hash, v_entry);
+
+    insert into wallet.credit_transactions select v_entry.*;
+
+    update wallet.organizations
+    set
+        wallet_balance_pence = v_entry.balance_after_pence,
+        total_topped_up_pence = total_topped_up_pence + case when p_type = 'topup' then p_amount_pence else 0 end,
+        total_spent_pence = total_spent_pence
+        + case
+            when p_direction = 'debit' and p_type not in ('adjustment', 'topup_reversal') then p_amount_pence
+            else 0
+        end,
+        total_profit_pence = total_profit_pence + coalesce(v_entry.gross_profit_pence, 0),
+        total_calls = total_calls + case when p_type = 'call_deduction' then 1 else 0 end,
+        last_entry_number = v_entry.entry_number,
+        last_entry_at = v_entry.created_at,
+        last_entry_hash = v_entry.entry_hash,
+        updated_at = v_entry.created_at
+    where id = p_org_id;
+
+    return wallet.answer_entry(v_entry, false, v_wallet.debt_limit, v_wallet.auto_recharge, v_wallet.low_balance);
+end;
+$$;
+
+revoke all on function wallet.post_transaction(
+    uuid, text, text, bigint, text, text, text, text, text, text, bigint, integer, jsonb, text, text
+) from public;
+
+comment on function wallet.post_transaction(
+    uuid, text, text, bigint, text, text, text, text, text, text, bigint, integer, jsonb, text, text
+) is
+'Internal: writes one ledger entry and the balance. p_overdraft says how far a debit may go: none (to 0), debt_limit, unlimited (clawbacks). Answers the entry or a refusal; raises WL009.';

@@ -1,0 +1,63 @@
+-- The two ways of saying that the money isn't there: an asset may not be bought on credit, a spend
+-- may, up to the debt limit.
+create or replace function wallet.refuse_overdraft(
+    p_org_id uuid,
+    p_amount_pence bigint,
+    p_overdraft text
+)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_organization wallet.organizations;
+    v_available numeric;
+begin
+    select * into strict v_organization
+    from wallet.organizations
+    where id = p_org_id;
+
+    v_available := v_organization.wallet_balance_pence::numeric - v_organization.reserved_pence;
+
+    if p_overdraft = 'none' then
+        return wallet.refuse(
+            'insufficient_balance',
+            format(
+                'This costs %s and %s is available.',
+                wallet.format_money(p_amount_pence, v_organization.currency),
+                wallet.format_money(v_available::bigint, v_organization.currency)
+            ),
+            jsonb_build_object(
+                'balance_pence', v_organization.wallet_balance_pence,
+                'reserved_pence', v_organization.reserved_pence,
+                'required_pence', p_amount_pence,
+                'shortfall_pence', p_amount_pence - v_available
+            )
+        );
+    end if;
+
+    return wallet.refuse(
+        'debt_limit_exceeded',
+        format(
+            'A deduction of %s from a balance of %s would pass the debt limit of %s.',
+            wallet.format_money(p_amount_pence, v_organization.currency),
+            wallet.format_money(v_organization.wallet_balance_pence, v_organization.currency),
+            wallet.format_money(v_organization.debt_limit_pence, v_organization.currency)
+        ),
+        jsonb_build_object(
+            'current_balance', v_organization.wallet_balance_pence,
+            'reserved_pence', v_organization.reserved_pence,
+            'debt_limit', v_organization.debt_limit_pence,
+            'attempted_deduction', p_amount_pence,
+            'new_balance_would_be', v_organization.wallet_balance_pence - p_amount_pence::numeric,
+            'amount_over_limit', p_amount_pence - v_available - v_organization.debt_limit_pence
+        )
+    );
+end;
+$$;
+
+revoke all on function wallet.refuse_overdraft(uuid, bigint, text) from public;
+
+comment on function wallet.refuse_overdraft(uuid, bigint, text) is
+'Internal: the refusal insufficient_balance (p_overdraft none) or debt_limit_exceeded, with the numbers behind it.';

@@ -1,0 +1,41 @@
+-- Decimal places as Stripe counts minor units: docs.stripe.com/currencies#zero-decimal.
+create or replace function wallet.format_money(p_amount_pence bigint, p_currency text)
+returns text
+language sql
+stable
+set search_path = ''
+as $$
+    with style as (
+        select
+            case
+                when p_currency in (
+                    'bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv', 'xaf', 'xof',
+                    'xpf'
+                ) then 0
+                when p_currency in ('bhd', 'jod', 'kwd', 'omr', 'tnd') then 3
+                else 2
+            end as decimals,
+            case p_currency
+                when 'gbp' then '£'
+                when 'usd' then '$'
+                when 'eur' then '€'
+                when 'jpy' then '¥'
+                else upper(p_currency) || ' '
+            end as symbol
+    )
+
+    select
+        case when p_amount_pence < 0 then '-' else '' end
+        || symbol
+        || to_char(
+            abs(p_amount_pence::numeric) / 10 ^ decimals,
+            'FM9,999,999,999,999,999,990' || case decimals when 0 then '' else '.' || repeat('0', decimals) end
+        )
+    from style
+$$;
+
+revoke all on function wallet.format_money(bigint, text) from public;
+grant execute on function wallet.format_money(bigint, text) to service_role, authenticated;
+
+comment on function wallet.format_money(bigint, text) is
+'Minor units as people write them: 61900 gbp is £619.00, 5000 jpy is ¥5,000.';

@@ -1,0 +1,23 @@
+create or replace function wallet.get_health()
+returns jsonb
+language sql
+stable
+security definer
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'success', true,
+        'server_version', current_setting('server_version'),
+        'read_only', pg_is_in_recovery(),
+        'events_failed', count(*),
+        'oldest_failed_at', min(received_at)
+    )
+    from wallet.processed_stripe_webhooks
+    where status = 'failed'
+$$;
+
+revoke all on function wallet.get_health() from public;
+grant execute on function wallet.get_health() to wallet_webhook, service_role;
+
+comment on function wallet.get_health() is
+'What GET /health shows of the database: its version, whether it is a read-only standby, and how many Stripe events wait for redelivery or replay since when.';

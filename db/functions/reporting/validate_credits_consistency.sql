@@ -1,0 +1,56 @@
+create or replace function wallet.validate_credits_consistency()
+returns table (org_id uuid, problem text, expected text, actual text)
+language sql
+stable
+set search_path = ''
+as $$
+    select
+        o.id,
+        finding.problem,
+        finding.expected,
+        finding.actual
+    from wallet.organizations as o
+    left join wallet.ledger_totals as t on t.org_id = o.id
+    cross join lateral (
+        values
+        ('wallet_balance_pence', coalesce(t.balance_pence, 0)::text, o.wallet_balance_pence::text),
+        ('total_topped_up_pence', coalesce(t.total_topped_up_pence, 0)::text, o.total_topped_up_pence::text),
+        ('total_spent_pence', coalesce(t.total_spent_pence, 0)::text, o.total_spent_pence::text),
+        ('total_profit_pence', coalesce(t.total_profit_pence, 0)::text, o.total_profit_pence::text),
+        ('total_calls', coalesce(t.total_calls, 0)::text, o.total_calls::text),
+        ('last_entry_number', coalesce(t.last_entry_number, 0)::text, o.last_entry_number::text),
+        ('entry_count', coalesce(t.last_entry_number, 0)::text, coalesce(t.entry_count, 0)::text)
+    ) as finding (problem, expected, actual)
+    where finding.expected <> finding.actual
+
+    union all
+
+    select
+        t.org_id,
+        'organization_missing',
+        'a row in organizations',
+        'none'
+    from wallet.ledger_totals as t
+    where not exists (select from wallet.organizations as o where o.id = t.org_id)
+
+    union all
+
+    select
+        p.org_id,
+        'topup_not_credited',
+        format('an entry of %s for %s', p.amount_pence, coalesce(p.stripe_payment_intent_id, p.stripe_checkout_session_id)),
+        coalesce(e.amount_pence::text, 'none')
+    from wallet.topups as p
+    left join wallet.credit_transactions as e
+        on
+            e.org_id = p.org_id
+            and e.idempotency_key
+            = 'topup:' || coalesce(p.stripe_payment_intent_id, p.stripe_checkout_session_id)
+    where p.status = 'paid' and e.amount_pence is distinct from p.amount_pence
+$$;
+
+revoke all on function wallet.validate_credits_consistency() from public;
+grant execute on function wallet.validate_credits_consistency() to service_role;
+
+comment on function wallet.validate_credits_consistency() is
+'Holds every stored balance and total against the ledger, and every paid top-up against its credit: a row for each that differs, none when all is well.';

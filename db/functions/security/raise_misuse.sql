@@ -1,0 +1,25 @@
+-- Every misuse ends here, so that each error has the same four parts: a code that clients dispatch
+-- on, a sentence, its parts as JSON, and where to read more.
+create or replace function wallet.raise_misuse(
+    p_sqlstate text,
+    p_field text,
+    p_expected text,
+    p_got text default null
+)
+returns void
+language plpgsql
+set search_path = ''
+as $$
+begin
+    raise exception using
+        errcode = p_sqlstate,
+        message = p_field || ': ' || p_expected,
+        detail = jsonb_build_object('field', p_field, 'expected', p_expected, 'got', left(p_got, 100))::text,
+        hint = 'See docs/errors.md, code ' || p_sqlstate || '. Nothing was written.';
+end;
+$$;
+
+revoke all on function wallet.raise_misuse(text, text, text, text) from public;
+
+comment on function wallet.raise_misuse(text, text, text, text) is
+'Raises p_sqlstate (class WL) naming the field, what was expected and what came instead.';

@@ -1,0 +1,46 @@
+-- The organization's row first, as everywhere: two events of one payment then meet here one by one.
+create or replace function wallet.lock_topup(p_payment wallet.stripe_payment)
+returns wallet.topups
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_currency text;
+    v_topup wallet.topups;
+begin
+    select currency into v_currency
+    from wallet.organizations
+    where id = p_payment.org_id
+    for no key update;
+
+    if not found then
+        perform wallet.fail_event(
+            'organization_not_found', format('There is no wallet for organization %s.', p_payment.org_id)
+        );
+    elsif v_currency <> p_payment.currency then
+        perform wallet.fail_event(
+            'currency_mismatch',
+            format('The payment is in %s, the wallet in %s.', p_payment.currency, v_currency)
+        );
+    end if;
+
+    select * into v_topup
+    from wallet.topups
+    where
+        org_id = p_payment.org_id
+        and (
+            id = p_payment.topup_id
+            or stripe_checkout_session_id = p_payment.checkout_session_id
+            or stripe_payment_intent_id = p_payment.payment_intent_id
+        )
+    order by (id = p_payment.topup_id) desc nulls last, status = 'paid' desc
+    limit 1;
+
+    return v_topup;
+end;
+$$;
+
+revoke all on function wallet.lock_topup(wallet.stripe_payment) from public;
+
+comment on function wallet.lock_topup(wallet.stripe_payment) is
+'Internal: locks the organization''s row and answers the top-up that a payment belongs to, null when there is none yet. Raises WL011: organization_not_found, currency_mismatch.';

@@ -1,0 +1,32 @@
+create or replace function wallet.note_topup(
+    p_payment wallet.stripe_payment,
+    p_status text,
+    p_last_error text default null
+)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_topup wallet.topups := wallet.lock_topup(p_payment);
+begin
+    v_topup := wallet.save_topup(
+        v_topup,
+        p_payment,
+        p_status,
+        case when p_payment.tax_known then nullif(p_payment.amount_pence, 0) end,
+        p_last_error
+    );
+
+    return jsonb_build_object(
+        'success', true,
+        'outcome', case when v_topup.status = 'pending' then 'pending' else 'processed' end,
+        'topup_status', v_topup.status
+    );
+end;
+$$;
+
+revoke all on function wallet.note_topup(wallet.stripe_payment, text, text) from public;
+
+comment on function wallet.note_topup(wallet.stripe_payment, text, text) is
+'Internal: records the state of a payment that has brought no money. Raises WL011: organization_not_found, currency_mismatch.';

@@ -1,0 +1,14 @@
+create or replace function wallet.on_checkout_session_async_payment_succeeded(p_payment wallet.stripe_payment, p_object jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return wallet.credit_topup(p_payment);
+end;
+$$;
+
+revoke all on function wallet.on_checkout_session_async_payment_succeeded(wallet.stripe_payment, jsonb) from public;
+
+comment on function wallet.on_checkout_session_async_payment_succeeded(wallet.stripe_payment, jsonb) is
+'Handler: the delayed payment of a session arrived; the same credit as if it had been paid at once.';

@@ -1,0 +1,22 @@
+create or replace function wallet.on_payment_intent_payment_failed(p_payment wallet.stripe_payment, p_object jsonb)
+returns jsonb
+language plpgsql
+set search_path = ''
+as $$
+begin
+    return wallet.note_topup(
+        p_payment,
+        'failed',
+        coalesce(
+            wallet.read_stripe_text(p_object, 'last_payment_error.message'),
+            wallet.read_stripe_text(p_object, 'last_payment_error.code'),
+            'The payment failed.'
+        )
+    );
+end;
+$$;
+
+revoke all on function wallet.on_payment_intent_payment_failed(wallet.stripe_payment, jsonb) from public;
+
+comment on function wallet.on_payment_intent_payment_failed(wallet.stripe_payment, jsonb) is
+'Handler: an attempt to pay was declined; no money moves, and a later attempt may succeed.';

@@ -1,0 +1,2 @@
+drop table wallet.organization_changes cascade;
+drop table wallet.organizations cascade;

@@ -1,0 +1,2 @@
+drop view wallet.ledger_totals cascade;
+drop table wallet.credit_transactions cascade;
