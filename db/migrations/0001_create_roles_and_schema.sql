@@ -16,8 +16,8 @@ begin
         end if;
     end loop;
 
-    -- Since PostgreSQL 16 the creator of a role may grant it but not act as it.
-    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+    -- Since PostgreSQL 16 the creator of a role may grant it but not act as it. A superuser may anyway.
+    if not pg_has_role(current_user, 'wallet_owner', 'usage') then
         execute format('grant wallet_owner to %I', current_user);
     end if;
 end;

@@ -38,7 +38,8 @@ create table wallet.credit_transactions (
         end
     ),
     constraint credit_transactions_balance_after_pence_check check (
-        balance_after_pence - balance_before_pence = case direction when 'credit' then amount_pence else -amount_pence end
+        balance_after_pence
+        = balance_before_pence + case direction when 'credit' then amount_pence else -amount_pence end
     ),
     constraint credit_transactions_gross_profit_pence_check check (
         gross_profit_pence = amount_pence - provider_cost_pence

@@ -5,7 +5,7 @@ immutable
 set search_path = ''
 as $$
 declare
-    v_directions constant text [] := wallet.entry_directions(p_type);
+    v_directions constant text[] := wallet.entry_directions(p_type);
 begin
     if p_type is null then
         perform wallet.raise_misuse('WL001', 'type', 'is required');

@@ -2,7 +2,7 @@ create or replace function wallet.list_transactions(
     p_org_id uuid,
     p_limit integer default 50,
     p_before bigint default null,
-    p_types text [] default null
+    p_types text[] default null
 )
 returns jsonb
 language plpgsql
@@ -67,8 +67,8 @@ begin
 end;
 $$;
 
-revoke all on function wallet.list_transactions(uuid, integer, bigint, text []) from public;
-grant execute on function wallet.list_transactions(uuid, integer, bigint, text []) to service_role, authenticated;
+revoke all on function wallet.list_transactions(uuid, integer, bigint, text[]) from public;
+grant execute on function wallet.list_transactions(uuid, integer, bigint, text[]) to service_role, authenticated;
 
-comment on function wallet.list_transactions(uuid, integer, bigint, text []) is
+comment on function wallet.list_transactions(uuid, integer, bigint, text[]) is
 'One page of the ledger, newest first: 1 to 500 entries with a number below p_before (null for the newest), of the given types (null for all). Pass next_before on for the next page. Refuses organization_not_found; raises WL001, WL003, WL006.';

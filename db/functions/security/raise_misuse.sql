@@ -20,6 +20,7 @@ end;
 $$;
 
 revoke all on function wallet.raise_misuse(text, text, text, text) from public;
+grant execute on function wallet.raise_misuse(text, text, text, text) to service_role, authenticated;
 
 comment on function wallet.raise_misuse(text, text, text, text) is
 'Raises p_sqlstate (class WL) naming the field, what was expected and what came instead.';

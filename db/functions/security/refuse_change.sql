@@ -24,7 +24,7 @@ do $$
 declare
     v_table regclass;
 begin
-    foreach v_table in array array['wallet.credit_transactions', 'wallet.organization_changes']::regclass []
+    foreach v_table in array array['wallet.credit_transactions', 'wallet.organization_changes']::regclass[]
     loop
         if not exists (
             select from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'refuse_row_change'

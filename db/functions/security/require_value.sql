@@ -13,6 +13,7 @@ end;
 $$;
 
 revoke all on function wallet.require_value(text, anyelement) from public;
+grant execute on function wallet.require_value(text, anyelement) to service_role, authenticated;
 
 comment on function wallet.require_value(text, anyelement) is
 'Answers a required argument; raises WL001 when it is null.';

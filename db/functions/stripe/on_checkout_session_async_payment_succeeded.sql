@@ -1,4 +1,6 @@
-create or replace function wallet.on_checkout_session_async_payment_succeeded(p_payment wallet.stripe_payment, p_object jsonb)
+create or replace function wallet.on_checkout_session_async_payment_succeeded(
+    p_payment wallet.stripe_payment, p_object jsonb
+)
 returns jsonb
 language plpgsql
 set search_path = ''

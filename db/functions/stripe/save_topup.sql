@@ -12,7 +12,7 @@ language plpgsql
 set search_path = ''
 as $$
 declare
-    v_order constant text [] := array['pending', 'failed', 'expired', 'canceled', 'paid'];
+    v_order constant text[] := array['pending', 'failed', 'expired', 'canceled', 'paid'];
     v_topup wallet.topups;
 begin
     if p_topup.id is null then
