@@ -1,0 +1,1 @@
+"""The HTTP service: authenticate the bytes, call one function, map its answer."""

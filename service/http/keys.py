@@ -1,0 +1,16 @@
+"""What the application and its requests carry for the handlers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from ..database.pool import Database
+from ..settings import ServiceSettings
+
+DATABASE = web.AppKey("DATABASE", Database)
+SETTINGS = web.AppKey("SETTINGS", ServiceSettings)
+
+# What a handler adds to the one line that is logged about its request.
+LOG_FIELDS = web.RequestKey("LOG_FIELDS", dict[str, Any])
