@@ -1,0 +1,153 @@
+"""What is missing or unusable is named with what was expected, and its value is never shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ..settings import EXPECTED, ServiceSettings, Settings, SettingsError
+from .services import wallet
+
+VALID = {
+    "DATABASE_URL": "postgresql://user:pass%40word@db.example.com:6543/app?sslmode=require",
+    "STRIPE_WEBHOOK_SECRET": "whsec_abc",
+}
+
+UNUSABLE = [
+    ("DATABASE_URL", "mysql://user:hunter2@db/app"),
+    ("DATABASE_URL", "host=db password=hunter2"),
+    ("DATABASE_URL", "postgresql://user:hunter2@db/app?no_such_option=1"),
+    ("DATABASE_URL", "postgresql://user:hunter2@more@db/app"),
+    ("DATABASE_URL", "postgresql://user:hunter2/more@db/app"),
+    ("DATABASE_URL", "postgresql://user:hunter2%@db/app"),
+    ("STRIPE_WEBHOOK_SECRET", "hunter2"),
+    ("STRIPE_WEBHOOK_SECRET", "sk_live_hunter2"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2 whsec_hunter2"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2é"),
+    ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2,hunter2"),
+    ("PORT", "65536"),
+    ("PORT", "-1"),
+    ("PORT", "hunter2"),
+    ("DATABASE_POOL_SIZE", "0"),
+    ("DATABASE_TIMEOUT_SECONDS", "0"),
+    ("DATABASE_TIMEOUT_SECONDS", "nan"),
+    ("REQUEST_TIMEOUT_SECONDS", "301"),
+    ("SHUTDOWN_TIMEOUT_SECONDS", "hunter2"),
+]
+
+BLANK = [
+    (name, blank)
+    for name in ("DATABASE_URL", "STRIPE_WEBHOOK_SECRET", "HOST")
+    for blank in ("", "  ")
+]
+BLANK += [("STRIPE_WEBHOOK_SECRET", "whsec_a,"), ("STRIPE_WEBHOOK_SECRET", ",whsec_a")]
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """Both keys set, everything else as it comes, and no `.env`."""
+    monkeypatch.chdir(tmp_path)
+    for name in EXPECTED:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in VALID.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_the_defaults_listen_on_this_machine_alone(environment: pytest.MonkeyPatch) -> None:
+    settings = ServiceSettings.load()
+    assert (settings.host, settings.port) == ("127.0.0.1", 8080)
+    assert settings.database_url.get_secret_value() == VALID["DATABASE_URL"]
+    assert settings.webhook_secrets == ("whsec_abc",)
+
+
+def test_every_setting_says_what_it_expects() -> None:
+    assert {name.upper() for name in ServiceSettings.model_fields} == set(EXPECTED)
+
+
+def test_several_secrets_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
+    environment.setenv("STRIPE_WEBHOOK_SECRET", "whsec_old, whsec_new")
+    assert ServiceSettings.load().webhook_secrets == ("whsec_old", "whsec_new")
+
+
+def test_settings_are_read_from_a_file_and_the_environment_wins(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    Path(".env").write_text("PORT=9000\nHOST=::1\nSOMETHING_ELSE=1\n")
+    environment.setenv("HOST", "127.0.0.2")
+    settings = ServiceSettings.load()
+    assert (settings.host, settings.port) == ("127.0.0.2", 9000)
+
+
+def test_a_file_that_is_not_text_is_refused(environment: pytest.MonkeyPatch) -> None:
+    Path(".env").write_bytes(b"PORT=\xff")
+    with pytest.raises(SettingsError, match=r"^The file \.env is not UTF-8 text\.$"):
+        ServiceSettings.load()
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_a_missing_key_is_refused(environment: pytest.MonkeyPatch, name: str) -> None:
+    environment.delenv(name)
+    with pytest.raises(SettingsError) as refusal:
+        ServiceSettings.load()
+    assert str(refusal.value) == f"{name} is not set: expected {EXPECTED[name]}."
+
+
+@pytest.mark.parametrize("name", VALID)
+def test_a_command_that_needs_no_key_starts_without(
+    environment: pytest.MonkeyPatch, name: str
+) -> None:
+    environment.delenv(name)
+    assert getattr(Settings.load(), name.lower()) is None
+
+
+@pytest.mark.parametrize(("name", "value"), BLANK)
+@pytest.mark.parametrize("kind", [Settings, ServiceSettings])
+def test_a_blank_value_is_refused(
+    environment: pytest.MonkeyPatch, kind: type[Settings], name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        kind.load()
+    assert str(refusal.value) == f"{name} is blank: expected {EXPECTED[name]}."
+
+
+@pytest.mark.parametrize(("name", "value"), UNUSABLE)
+@pytest.mark.parametrize("kind", [Settings, ServiceSettings])
+def test_an_unusable_value_is_refused_and_not_repeated(
+    environment: pytest.MonkeyPatch, kind: type[Settings], name: str, value: str
+) -> None:
+    environment.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        kind.load()
+    assert str(refusal.value) == f"{name} is not usable: expected {EXPECTED[name]}."
+
+
+def test_settings_hide_their_secrets(environment: pytest.MonkeyPatch) -> None:
+    shown = repr(ServiceSettings.load())
+    assert "whsec_abc" not in shown
+    assert "pass%40word" not in shown
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, "DATABASE_URL is not set: "),
+        ({"DATABASE_URL": VALID["DATABASE_URL"]}, "STRIPE_WEBHOOK_SECRET is not set: "),
+        (VALID | {"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET is blank: "),
+        (VALID | {"STRIPE_WEBHOOK_SECRET": "hunter2"}, "STRIPE_WEBHOOK_SECRET is not usable: "),
+    ],
+    ids=["nothing set", "secret missing", "secret blank", "secret malformed"],
+)
+def test_the_service_stops_with_one_sentence(
+    tmp_path: Path, settings: dict[str, str], sentence: str
+) -> None:
+    result = wallet(tmp_path, "serve", **settings)
+
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith(f"Error: {sentence}")
+    assert len(result.stderr.splitlines()) == 1
+    assert "hunter2" not in result.stderr
