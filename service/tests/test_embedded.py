@@ -17,9 +17,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ..database import embedded
+from ..database import account, embedded, postmaster
+from ..database.account import Account
 from ..database.embedded import (
-    Account,
     EmbeddedServer,
     EmbeddedServerError,
     EmbeddedServerRunning,
@@ -156,7 +156,7 @@ def test_the_server_is_stopped_when_the_block_raises(home: Path) -> None:
     server = EmbeddedServer(home)
     with pytest.raises(psycopg.errors.DivisionByZero), server:
         query(server, "select 1 / 0")
-    assert embedded._server_processes(server.data) == set()
+    assert postmaster.server_processes(server.data) == set()
 
 
 def test_ensure_database_takes_any_name_twice(home: Path) -> None:
@@ -206,7 +206,7 @@ def test_an_interrupted_start_leaves_no_server(delay: float, home: Path) -> None
         process.send_signal(signal.SIGINT)
         process.wait(timeout=60)
     time.sleep(0.2)
-    assert embedded._server_processes(home / "data") == set()
+    assert postmaster.server_processes(home / "data") == set()
 
 
 def test_a_second_owner_is_told_who_the_first_is(home: Path) -> None:
@@ -290,7 +290,7 @@ def test_a_killed_postmaster_is_noticed_and_its_busy_children_are_ended(home: Pa
         """
         wait_for(lambda: query(server, burning) == "1")
         os.kill(server.pid, signal.SIGKILL)
-        wait_for(lambda: embedded._find_postmaster(home / "data") is None)
+        wait_for(lambda: postmaster.find_postmaster(home / "data") is None)
     with EmbeddedServer(home) as server:
         assert query(server, "select 1") == "1"
     busy.join(timeout=10)
@@ -460,16 +460,16 @@ with borrow_server(home) as server:
         for process in (a, b, c, d):
             _, errors = process.communicate(timeout=60)
             assert (process.returncode, errors) == (0, "")
-    assert embedded._server_processes(home / "data") == set()
+    assert postmaster.server_processes(home / "data") == set()
 
 
 def test_processes_are_told_apart_without_proc(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with EmbeddedServer(home) as server:
         pid = server.pid
-        monkeypatch.setattr(embedded, "PROC", home / "no-proc")
-        assert embedded._serves(pid, server.data)
-        assert not embedded._serves(pid, home / "other")
-        assert not embedded._serves(os.getpid(), server.data)
+        monkeypatch.setattr(postmaster, "PROC", home / "no-proc")
+        assert postmaster.serves(pid, server.data)
+        assert not postmaster.serves(pid, home / "other")
+        assert not postmaster.serves(os.getpid(), server.data)
         assert server.pid == pid
         running = running_server(home)
         assert running is not None
@@ -496,7 +496,7 @@ def setpriv_only() -> Iterator[Account]:
     return (account for account in REAL_STAND_INS() if account.prefix[0] == "setpriv")
 
 
-REAL_STAND_INS = embedded._stand_ins
+REAL_STAND_INS = account.stand_ins
 
 
 @pytest.fixture
@@ -513,7 +513,7 @@ def test_root_falls_back_to_another_account_and_returns(
 ) -> None:
     home = reachable_home
     with monkeypatch.context() as patch:
-        patch.setattr(embedded, "_stand_ins", setpriv_only)
+        patch.setattr(account, "stand_ins", setpriv_only)
         with EmbeddedServer(home) as server:
             owner = Path(f"/proc/{server.pid}").stat().st_uid
             assert owner != 0
@@ -531,7 +531,7 @@ def test_root_is_told_what_to_do_when_nobody_can_stand_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tmp_path.chmod(0o700)
-    monkeypatch.setattr(embedded, "_stand_ins", setpriv_only)
+    monkeypatch.setattr(account, "stand_ins", setpriv_only)
     with pytest.raises(EmbeddedServerError, match=r"as an ordinary user, or set DATABASE_URL"):
         EmbeddedServer(tmp_path / "home").start()
 
