@@ -1,5 +1,17 @@
 set local role wallet_owner;
 
+create domain wallet.entry_type as text
+constraint entry_type_check check (
+    value in (
+        'topup', 'bonus', 'refund', 'adjustment', 'topup_reversal',
+        'call_deduction', 'sms_deduction', 'knowledge_base_deduction',
+        'phone_provisioning', 'phone_number', 'did', 'license'
+    )
+);
+
+comment on domain wallet.entry_type is
+'What a ledger entry is for; credit_transactions_type_direction_check says which way each may go.';
+
 create table wallet.credit_transactions (
     org_id uuid not null,
     entry_number bigint not null,
@@ -12,7 +24,7 @@ create table wallet.credit_transactions (
     client_charged_pence bigint,
     gross_profit_pence bigint,
     markup_percent integer,
-    type text not null,
+    type wallet.entry_type not null,
     direction text not null,
     idempotency_key wallet.filled_text collate "C" not null,
     call_id text,
@@ -20,20 +32,16 @@ create table wallet.credit_transactions (
     stripe_payment_intent_id text,
     stripe_charge_id text,
     description text,
-    created_by wallet.filled_text not null,
+    created_by text not null,
     cost_breakdown jsonb,
     entry_hash bytea not null,
     constraint credit_transactions_pkey primary key (org_id, entry_number),
     constraint credit_transactions_idempotency_key_key unique (org_id, idempotency_key),
     constraint credit_transactions_org_id_fkey foreign key (org_id) references wallet.organizations (id),
     constraint credit_transactions_type_direction_check check (
-        case
-            when type in ('topup', 'bonus', 'refund') then direction = 'credit'
-            when type in (
-                'call_deduction', 'sms_deduction', 'knowledge_base_deduction',
-                'phone_provisioning', 'phone_number', 'did', 'license'
-            ) then direction = 'debit'
-            when type in ('adjustment', 'topup_reversal') then direction in ('credit', 'debit')
+        case direction
+            when 'credit' then type in ('topup', 'bonus', 'refund', 'adjustment', 'topup_reversal')
+            when 'debit' then type not in ('topup', 'bonus', 'refund')
             else false
         end
     ),

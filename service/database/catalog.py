@@ -43,9 +43,9 @@ CHECKS: tuple[LiteralString, ...] = (
      where pg_get_userbyid(owner) <> 'wallet_owner'
     """,
     """
-    select label || ' must pin its search_path: set search_path = '''''
+    select label || ' must pin its search_path: set search_path = pg_catalog, pg_temp'
       from functions
-     where proconfig is null or 'search_path=""' <> all (proconfig)
+     where proconfig is null or 'search_path=pg_catalog, pg_temp' <> all (proconfig)
     """,
     """
     select label || ' may be executed by everybody: revoke all on function … from public'

@@ -49,7 +49,7 @@ def function(name: str, body: str, *, language: str = "sql", returns: str = "int
 create or replace function wallet.{name}()
 returns {returns}
 language {language}
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 {body}
 $$;
@@ -625,7 +625,7 @@ def test_a_schema_that_breaks_the_rules_is_refused_with_all_its_faults(
         "wallet.organizations must have row level security enabled",
         "wallet.renamed() has no comment",
         "wallet.renamed() has no file in db/functions: drop it in a migration",
-        "wallet.renamed() must pin its search_path: set search_path = ''",
+        "wallet.renamed() must pin its search_path: set search_path = pg_catalog, pg_temp",
         "wallet.stray has no comment",
         "wallet.stray may be used by anon, who must not hold any table privilege",
         "wallet.stray may be used by wallet_webhook, who must not hold any table privilege",
@@ -637,7 +637,7 @@ def test_a_schema_that_breaks_the_rules_is_refused_with_all_its_faults(
         "wallet.unfiled() has no file in db/functions: drop it in a migration",
         "wallet.unfiled() may be executed by everybody: revoke all on function … from public",
         "wallet.unfiled() must be owned by wallet_owner, not by postgres",
-        "wallet.unfiled() must pin its search_path: set search_path = ''",
+        "wallet.unfiled() must pin its search_path: set search_path = pg_catalog, pg_temp",
     ]
     assert dump() == before
 

@@ -13,7 +13,7 @@ create or replace function wallet.add_wallet_credits(
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_answer jsonb;

@@ -9,7 +9,7 @@ create or replace function wallet.adjust_wallet(
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform wallet.require_value('p_org_id', p_org_id);

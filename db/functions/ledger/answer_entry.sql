@@ -9,7 +9,7 @@ create or replace function wallet.answer_entry(
 returns jsonb
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_answer jsonb;

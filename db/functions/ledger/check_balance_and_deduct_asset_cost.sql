@@ -8,7 +8,7 @@ create or replace function wallet.check_balance_and_deduct_asset_cost(
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_answer jsonb;

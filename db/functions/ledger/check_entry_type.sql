@@ -2,7 +2,7 @@ create or replace function wallet.check_entry_type(p_type text, p_direction text
 returns void
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_directions constant text[] := wallet.entry_directions(p_type);

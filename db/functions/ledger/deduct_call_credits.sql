@@ -12,7 +12,7 @@ create or replace function wallet.deduct_call_credits(
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- One test for the usual case; what follows it says what is wrong.

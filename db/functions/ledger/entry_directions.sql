@@ -4,7 +4,7 @@ create or replace function wallet.entry_directions(p_type text)
 returns text[]
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select case
         when p_type in ('topup', 'bonus', 'refund') then array['credit']

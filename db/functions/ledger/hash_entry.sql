@@ -5,7 +5,7 @@ create or replace function wallet.hash_entry(p_previous_hash bytea, p_entry wall
 returns bytea
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return sha256(p_previous_hash || convert_to(json_build_array(

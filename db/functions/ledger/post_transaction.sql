@@ -21,7 +21,7 @@ create or replace function wallet.post_transaction(
 )
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_wallet record;

@@ -2,7 +2,7 @@ create or replace function wallet.refuse(p_error text, p_message text, p_numbers
 returns jsonb
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object('success', false, 'error', p_error, 'message', p_message) || p_numbers
 $$;

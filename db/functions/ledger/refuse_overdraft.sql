@@ -8,7 +8,7 @@ create or replace function wallet.refuse_overdraft(
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_organization wallet.organizations;

@@ -2,7 +2,7 @@ create or replace function wallet.refuse_unknown_organization(p_org_id uuid)
 returns jsonb
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select wallet.refuse(
         'organization_not_found',

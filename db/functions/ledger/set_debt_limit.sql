@@ -3,7 +3,7 @@ create or replace function wallet.set_debt_limit(p_org_id uuid, p_debt_limit_pen
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_organization wallet.organizations;

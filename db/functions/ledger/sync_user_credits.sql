@@ -4,7 +4,7 @@ create or replace function wallet.sync_user_credits(p_org_id uuid)
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_before wallet.organizations;

@@ -2,7 +2,7 @@ create or replace function wallet.balance_after_entry(p_org_id uuid, p_entry_num
 returns bigint
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select coalesce(
         (

@@ -2,7 +2,7 @@ create or replace function wallet.balance_at(p_org_id uuid, p_at timestamptz)
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_currency text;

@@ -3,7 +3,7 @@ create or replace function wallet.format_money(p_amount_pence bigint, p_currency
 returns text
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     with style as (
         select

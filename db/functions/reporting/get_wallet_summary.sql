@@ -4,7 +4,7 @@ create or replace function wallet.get_wallet_summary(p_org_id uuid)
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_summary jsonb;

@@ -4,7 +4,7 @@ create or replace function wallet.last_entry_before(p_org_id uuid, p_at timestam
 returns bigint
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_before bigint := 0;

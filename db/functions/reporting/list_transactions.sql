@@ -7,7 +7,7 @@ create or replace function wallet.list_transactions(
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_type text;

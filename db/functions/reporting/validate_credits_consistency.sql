@@ -2,7 +2,7 @@ create or replace function wallet.validate_credits_consistency()
 returns table (org_id uuid, problem text, expected text, actual text)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select
         o.id,

@@ -4,7 +4,7 @@ create or replace function wallet.verify_ledger(p_org_id uuid default null)
 returns table (org_id uuid, entry_number bigint, problem text, expected text, actual text)
 language sql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     with entries as (
         select

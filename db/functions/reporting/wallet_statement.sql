@@ -2,7 +2,7 @@ create or replace function wallet.wallet_statement(p_org_id uuid, p_from timesta
 returns jsonb
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_currency text;

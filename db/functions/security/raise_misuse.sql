@@ -8,7 +8,7 @@ create or replace function wallet.raise_misuse(
 )
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception using

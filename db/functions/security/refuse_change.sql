@@ -3,7 +3,7 @@
 create or replace function wallet.refuse_change()
 returns trigger
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception using
@@ -18,6 +18,8 @@ revoke all on function wallet.refuse_change() from public;
 
 comment on function wallet.refuse_change() is
 'Trigger of the append-only tables: raises WL008 on update, delete and truncate.';
+
+set local search_path = pg_catalog, pg_temp;
 
 -- Created once: creating them again would lock the ledger against live traffic on every deployment.
 do $$

@@ -2,7 +2,7 @@ create or replace function wallet.require_amount(p_field text, p_amount_pence bi
 returns bigint
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_amount_pence is null then

@@ -2,7 +2,7 @@ create or replace function wallet.require_text(p_field text, p_value text)
 returns text
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_value is null then

@@ -2,7 +2,7 @@ create or replace function wallet.require_value(p_field text, p_value anyelement
 returns anyelement
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_value is null then

@@ -1,7 +1,7 @@
 create or replace function wallet.apply_stripe_event(p_event jsonb)
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_type constant text := p_event ->> 'type';

@@ -6,7 +6,7 @@ create or replace function wallet.configure_stripe(
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform wallet.require_value('p_livemode', p_livemode);

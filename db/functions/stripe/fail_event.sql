@@ -3,7 +3,7 @@
 create or replace function wallet.fail_event(p_error text, p_message text)
 returns void
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     raise exception using errcode = 'WL011', message = p_message, detail = p_error;

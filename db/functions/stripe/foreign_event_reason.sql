@@ -5,7 +5,7 @@ create or replace function wallet.foreign_event_reason(p_event jsonb)
 returns text
 language plpgsql
 stable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_settings wallet.stripe_settings;

@@ -2,7 +2,7 @@ create or replace function wallet.ignore_event(p_reason text)
 returns jsonb
 language sql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
     select jsonb_build_object('success', true, 'outcome', 'ignored', 'message', p_reason)
 $$;

@@ -2,7 +2,7 @@
 create or replace function wallet.lock_topup(p_payment wallet.stripe_payment)
 returns wallet.topups
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_currency text;

@@ -5,7 +5,7 @@ create or replace function wallet.note_topup(
 )
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_topup wallet.topups := wallet.lock_topup(p_payment);

@@ -3,7 +3,7 @@ create or replace function wallet.on_checkout_session_async_payment_failed(
 )
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return wallet.note_topup(p_payment, 'failed', 'The delayed payment failed.');

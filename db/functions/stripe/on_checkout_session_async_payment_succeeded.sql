@@ -3,7 +3,7 @@ create or replace function wallet.on_checkout_session_async_payment_succeeded(
 )
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return wallet.credit_topup(p_payment);

@@ -1,7 +1,7 @@
 create or replace function wallet.on_checkout_session_completed(p_payment wallet.stripe_payment, p_object jsonb)
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     -- Bank debits and the like complete the session days before the money is there.

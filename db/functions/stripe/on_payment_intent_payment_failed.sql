@@ -1,7 +1,7 @@
 create or replace function wallet.on_payment_intent_payment_failed(p_payment wallet.stripe_payment, p_object jsonb)
 returns jsonb
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 begin
     return wallet.note_topup(

@@ -4,7 +4,7 @@ create or replace function wallet.process_stripe_event(p_event jsonb)
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 set lock_timeout = '3s'
 as $$
 declare

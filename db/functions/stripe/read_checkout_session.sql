@@ -3,7 +3,7 @@ create or replace function wallet.read_checkout_session(p_session jsonb)
 returns wallet.stripe_payment
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_payment wallet.stripe_payment := wallet.read_wallet_metadata(p_session);

@@ -5,7 +5,7 @@ create or replace function wallet.read_payment_intent(p_intent jsonb)
 returns wallet.stripe_payment
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_payment wallet.stripe_payment := wallet.read_wallet_metadata(p_intent);

@@ -2,7 +2,7 @@ create or replace function wallet.read_stripe_amount(p_object jsonb, p_path text
 returns bigint
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_value constant jsonb := p_object #> string_to_array(p_path, '.');

@@ -2,7 +2,7 @@ create or replace function wallet.read_stripe_text(p_object jsonb, p_path text)
 returns text
 language plpgsql
 immutable
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_value constant jsonb := p_object #> string_to_array(p_path, '.');

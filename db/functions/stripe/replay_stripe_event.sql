@@ -2,7 +2,7 @@ create or replace function wallet.replay_stripe_event(p_event_id text)
 returns jsonb
 language plpgsql
 security definer
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_event jsonb;

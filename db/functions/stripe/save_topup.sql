@@ -9,7 +9,7 @@ create or replace function wallet.save_topup(
 )
 returns wallet.topups
 language plpgsql
-set search_path = ''
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_order constant text[] := array['pending', 'failed', 'expired', 'canceled', 'paid'];
