@@ -36,7 +36,7 @@ create domain wallet.currency_code as text
 constraint currency_code_check check (value ~ '^[a-z]{3}$');
 
 create domain wallet.filled_text as text
-constraint filled_text_check check (btrim(value) <> '' and length(value) <= 300);
+constraint filled_text_check check (btrim(value, E' \t\n\r') <> '' and length(value) <= 300);
 
 create domain wallet.positive_pence as bigint
 constraint positive_pence_check check (value > 0);

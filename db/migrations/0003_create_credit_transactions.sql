@@ -1,17 +1,5 @@
 set local role wallet_owner;
 
-create domain wallet.entry_type as text
-constraint entry_type_check check (
-    value in (
-        'topup', 'bonus', 'refund', 'adjustment', 'topup_reversal',
-        'call_deduction', 'sms_deduction', 'knowledge_base_deduction',
-        'phone_provisioning', 'phone_number', 'did', 'license'
-    )
-);
-
-comment on domain wallet.entry_type is
-'What a ledger entry is for; credit_transactions_type_direction_check says which way each may go.';
-
 create table wallet.credit_transactions (
     org_id uuid not null,
     entry_number bigint not null,
@@ -24,7 +12,7 @@ create table wallet.credit_transactions (
     client_charged_pence bigint,
     gross_profit_pence bigint,
     markup_percent integer,
-    type wallet.entry_type not null,
+    type text not null,
     direction text not null,
     idempotency_key wallet.filled_text collate "C" not null,
     call_id text,
@@ -39,11 +27,14 @@ create table wallet.credit_transactions (
     constraint credit_transactions_idempotency_key_key unique (org_id, idempotency_key),
     constraint credit_transactions_org_id_fkey foreign key (org_id) references wallet.organizations (id),
     constraint credit_transactions_type_direction_check check (
-        case direction
-            when 'credit' then type in ('topup', 'bonus', 'refund', 'adjustment', 'topup_reversal')
-            when 'debit' then type not in ('topup', 'bonus', 'refund')
-            else false
-        end
+        (direction = 'credit' and type in ('topup', 'bonus', 'refund', 'adjustment', 'topup_reversal'))
+        or (
+            direction = 'debit'
+            and type in (
+                'call_deduction', 'sms_deduction', 'knowledge_base_deduction',
+                'phone_provisioning', 'phone_number', 'did', 'license', 'adjustment', 'topup_reversal'
+            )
+        )
     ),
     constraint credit_transactions_balance_after_pence_check check (
         balance_after_pence

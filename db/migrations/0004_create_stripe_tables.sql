@@ -53,6 +53,7 @@ create table wallet.topups (
     currency wallet.currency_code not null,
     stripe_checkout_session_id text,
     stripe_payment_intent_id text,
+    idempotency_key wallet.filled_text,
     last_error text,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
@@ -62,7 +63,9 @@ create table wallet.topups (
     constraint topups_org_id_fkey foreign key (org_id) references wallet.organizations (id),
     constraint topups_kind_check check (kind in ('wallet_topup', 'wallet_auto_recharge')),
     constraint topups_status_check check (status in ('pending', 'failed', 'expired', 'canceled', 'paid')),
-    constraint topups_amount_pence_check check (amount_pence is not null or status <> 'paid'),
+    constraint topups_paid_check check (
+        status <> 'paid' or (amount_pence is not null and idempotency_key is not null)
+    ),
     constraint topups_stripe_id_check check (
         stripe_checkout_session_id is not null or stripe_payment_intent_id is not null
     )
@@ -85,6 +88,8 @@ grant select on wallet.topups to service_role, authenticated;
 comment on table wallet.topups is
 'One attempt to pay money into a wallet, and how far it came. The credit itself is the ledger''s topup entry.';
 comment on column wallet.topups.amount_pence is 'Face value in minor units of currency: what the wallet is credited with. Null while only the payment intent, which doesn''t tell its tax, is known.';
+comment on column wallet.topups.idempotency_key is
+'Key of the ledger entry that credited a paid top-up; whoever tells of the payment again is answered with that entry.';
 comment on column wallet.topups.status is
 'pending, failed, expired, canceled or paid. Paid is final; a closed attempt can still turn out paid.';
 

@@ -16,6 +16,13 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    v_key text := coalesce(
+        p_idempotency_key,
+        p_type || ':' || p_stripe_payment_intent_id,
+        p_type || ':' || p_stripe_charge_id
+    );
+    v_payment wallet.stripe_payment;
+    v_topup wallet.topups;
     v_answer jsonb;
 begin
     perform wallet.require_value('p_org_id', p_org_id);
@@ -37,16 +44,27 @@ begin
         );
     end if;
 
+    -- A payment that Stripe's events or another key have credited already is answered with that credit.
+    if p_type = 'topup' and p_stripe_payment_intent_id is not null then
+        v_payment.org_id := p_org_id;
+        v_payment.kind := 'wallet_topup';
+        v_payment.payment_intent_id := p_stripe_payment_intent_id;
+
+        select currency into v_payment.currency
+        from wallet.organizations
+        where id = p_org_id
+        for no key update;
+
+        v_topup := wallet.find_topup(v_payment);
+        v_key := coalesce(v_topup.idempotency_key, v_key);
+    end if;
+
     v_answer := wallet.post_transaction(
         p_org_id => p_org_id,
         p_type => p_type,
         p_direction => 'credit',
         p_amount_pence => p_amount_pence,
-        p_idempotency_key => coalesce(
-            p_idempotency_key,
-            p_type || ':' || p_stripe_payment_intent_id,
-            p_type || ':' || p_stripe_charge_id
-        ),
+        p_idempotency_key => v_key,
         p_overdraft => null,
         p_created_by => p_created_by,
         p_description => p_description,
@@ -54,8 +72,15 @@ begin
         p_stripe_charge_id => p_stripe_charge_id
     );
 
-    return v_answer
-        || case when (v_answer ->> 'success')::boolean then jsonb_build_object('amount_added', p_amount_pence) else '{}' end;
+    if not (v_answer ->> 'success')::boolean then
+        return v_answer;
+    end if;
+
+    if v_payment.payment_intent_id is not null then
+        perform wallet.save_topup(v_topup, v_payment, 'paid', p_amount_pence, v_key);
+    end if;
+
+    return v_answer || jsonb_build_object('amount_added', p_amount_pence);
 end;
 $$;
 

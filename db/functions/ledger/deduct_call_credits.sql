@@ -17,7 +17,7 @@ as $$
 begin
     -- One test for the usual case; what follows it says what is wrong.
     if (
-        p_org_id is not null and btrim(p_call_id) <> '' and length(p_call_id) <= 255
+        p_org_id is not null and btrim(p_call_id, E' \t\n\r') <> '' and length(p_call_id) <= 255
         and p_client_charged_pence > 0 and p_provider_cost_pence >= 0
     ) is not true then
         perform wallet.require_value('p_org_id', p_org_id);

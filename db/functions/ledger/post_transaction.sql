@@ -27,6 +27,7 @@ declare
     v_wallet record;
     v_original bigint;
     v_spendable numeric;
+    v_after numeric;
     v_entry wallet.credit_transactions;
 begin
     select
@@ -69,7 +70,8 @@ begin
         end if;
     end if;
 
-    if p_amount_pence > 9223372036854775807 - abs(v_wallet.balance) then
+    v_after := v_wallet.balance::numeric + case p_direction when 'credit' then p_amount_pence else -p_amount_pence end;
+    if abs(v_after) > 9223372036854775807 then
         perform wallet.raise_misuse(
             'WL009', 'amount', 'must leave the balance within the range of bigint', p_amount_pence::text
         );
@@ -83,8 +85,7 @@ begin
     v_entry.direction := p_direction;
     v_entry.amount_pence := p_amount_pence;
     v_entry.balance_before_pence := v_wallet.balance;
-    v_entry.balance_after_pence := v_wallet.balance
-    + case p_direction when 'credit' then p_amount_pence else -p_amount_pence end;
+    v_entry.balance_after_pence := v_after;
     v_entry.idempotency_key := p_idempotency_key;
     v_entry.call_id := p_call_id;
     v_entry.vapi_call_id := p_vapi_call_id;

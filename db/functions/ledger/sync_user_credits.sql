@@ -1,5 +1,5 @@
 -- The one other place that sets a balance, and only to what the ledger says. A ledger that contradicts
--- itself is not a source to repair from, so it is refused for a person to look at.
+-- itself, or has lost its end, is not a source to repair from; that is for a person to look at.
 create or replace function wallet.sync_user_credits(p_org_id uuid)
 returns jsonb
 language plpgsql
@@ -24,12 +24,12 @@ begin
 
     select count(*) into v_problems
     from wallet.verify_ledger(p_org_id)
-    where entry_number is not null;
+    where problem <> 'wallet_balance';
 
     if v_problems > 0 then
         return wallet.refuse(
             'ledger_inconsistent',
-            format('The ledger has %s broken entries; see verify_ledger. Nothing was changed.', v_problems),
+            format('verify_ledger finds %s breaks in the ledger itself. Nothing was changed.', v_problems),
             jsonb_build_object('org_id', p_org_id, 'problems', v_problems)
         );
     end if;
@@ -41,14 +41,9 @@ begin
         total_spent_pence = coalesce(t.total_spent_pence, 0),
         total_profit_pence = coalesce(t.total_profit_pence, 0),
         total_calls = coalesce(t.total_calls, 0),
-        last_entry_number = coalesce(e.entry_number, 0),
-        last_entry_at = coalesce(e.created_at, '-infinity'),
-        last_entry_hash = coalesce(e.entry_hash, decode(repeat('00', 32), 'hex')),
         updated_at = clock_timestamp()
     from (select p_org_id as org_id) as wanted
     left join wallet.ledger_totals as t on t.org_id = wanted.org_id
-    left join wallet.credit_transactions as e
-        on e.org_id = wanted.org_id and e.entry_number = t.last_entry_number
     where o.id = wanted.org_id
     returning o.* into v_after;
 
@@ -72,4 +67,4 @@ revoke all on function wallet.sync_user_credits(uuid) from public;
 grant execute on function wallet.sync_user_credits(uuid) to service_role;
 
 comment on function wallet.sync_user_credits(uuid) is
-'Recomputes the stored balance, totals and chain head of a wallet from its ledger and answers what changed. Locks the organization''s row. Refuses organization_not_found, ledger_inconsistent; raises WL001.';
+'Recomputes the stored balance and totals of a wallet from its ledger and answers what changed. Locks the organization''s row. Refuses organization_not_found, ledger_inconsistent; raises WL001.';

@@ -28,7 +28,7 @@ as $$
         case when p_amount_pence < 0 then '-' else '' end
         || symbol
         || to_char(
-            abs(p_amount_pence::numeric) / 10 ^ decimals,
+            abs(p_amount_pence::numeric) / 10::numeric ^ decimals,
             'FM9,999,999,999,999,999,990' || case decimals when 0 then '' else '.' || repeat('0', decimals) end
         )
     from style

@@ -38,14 +38,11 @@ as $$
     select
         p.org_id,
         'topup_not_credited',
-        format('an entry of %s for %s', p.amount_pence, coalesce(p.stripe_payment_intent_id, p.stripe_checkout_session_id)),
+        format('an entry of %s with key %s', p.amount_pence, p.idempotency_key),
         coalesce(e.amount_pence::text, 'none')
     from wallet.topups as p
     left join wallet.credit_transactions as e
-        on
-            e.org_id = p.org_id
-            and e.idempotency_key
-            = 'topup:' || coalesce(p.stripe_payment_intent_id, p.stripe_checkout_session_id)
+        on e.org_id = p.org_id and e.idempotency_key = p.idempotency_key
     where p.status = 'paid' and e.amount_pence is distinct from p.amount_pence
 $$;
 

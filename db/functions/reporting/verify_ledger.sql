@@ -23,15 +23,18 @@ as $$
             o.id as org_id,
             o.last_entry_number as head_number,
             o.wallet_balance_pence as head_balance,
+            o.last_entry_at as head_at,
             o.last_entry_hash as head_hash,
             coalesce(e.entry_number, 0) as last_number,
             coalesce(e.balance_after_pence, 0) as last_balance,
+            coalesce(e.created_at, '-infinity') as last_at,
             coalesce(e.entry_hash, decode(repeat('00', 32), 'hex')) as last_hash
         from wallet.organizations as o
         left join lateral (
             select
                 c.entry_number,
                 c.balance_after_pence,
+                c.created_at,
                 c.entry_hash
             from wallet.credit_transactions as c
             where c.org_id = o.id
@@ -82,6 +85,7 @@ as $$
             values
             ('last_entry_number', h.last_number::text, h.head_number::text),
             ('wallet_balance', h.last_balance::text, h.head_balance::text),
+            ('last_entry_at', h.last_at::text, h.head_at::text),
             ('last_entry_hash', encode(h.last_hash, 'hex'), encode(h.head_hash, 'hex'))
         ) as finding
     )

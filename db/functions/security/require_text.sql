@@ -7,7 +7,7 @@ as $$
 begin
     if p_value is null then
         perform wallet.raise_misuse('WL001', p_field, 'is required');
-    elsif btrim(p_value) = '' or length(p_value) > 255 then
+    elsif btrim(p_value, E' \t\n\r') = '' or length(p_value) > 255 then
         perform wallet.raise_misuse('WL005', p_field, 'must have 1 to 255 characters and not be blank', p_value);
     end if;
     return p_value;

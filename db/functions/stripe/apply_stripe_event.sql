@@ -10,21 +10,23 @@ declare
     v_payment wallet.stripe_payment;
     v_foreign text;
 begin
-    if v_type like 'checkout.session.%' then
-        v_payment := wallet.read_checkout_session(v_object);
-    elsif v_type like 'payment_intent.%' then
-        v_payment := wallet.read_payment_intent(v_object);
-    elsif not v_money_back then
-        return wallet.ignore_event('Nothing is done on ' || v_type || '.');
-    end if;
-
-    if v_payment.kind is null and not v_money_back then
-        return wallet.ignore_event('metadata.type does not say that this is a wallet payment.');
+    if not v_money_back then
+        if v_type !~ '^(checkout\.session|payment_intent)\.' then
+            return wallet.ignore_event('Nothing is done on ' || v_type || '.');
+        elsif wallet.stripe_payment_kind(v_object) is null then
+            return wallet.ignore_event('metadata.type does not say that this is a wallet payment.');
+        end if;
     end if;
 
     v_foreign := wallet.foreign_event_reason(p_event);
     if v_foreign is not null then
         return wallet.ignore_event(v_foreign);
+    end if;
+
+    if v_type like 'checkout.session.%' then
+        v_payment := wallet.read_checkout_session(v_object);
+    elsif v_type like 'payment_intent.%' then
+        v_payment := wallet.read_payment_intent(v_object);
     end if;
 
     case v_type

@@ -8,6 +8,12 @@ as $$
 declare
     v_topup wallet.topups := wallet.lock_topup(p_payment);
     v_amount constant bigint := coalesce(v_topup.amount_pence, p_payment.amount_pence);
+    v_key constant text := coalesce(
+        v_topup.idempotency_key,
+        'topup:' || coalesce(
+            p_payment.payment_intent_id, v_topup.stripe_payment_intent_id, p_payment.checkout_session_id
+        )
+    );
     v_answer jsonb;
 begin
     if p_payment.amount_pence < v_amount or (p_payment.tax_known and p_payment.amount_pence > v_amount) then
@@ -28,10 +34,7 @@ begin
         p_type => 'topup',
         p_direction => 'credit',
         p_amount_pence => v_amount,
-        p_idempotency_key => 'topup:' || case
-            when v_topup.status = 'paid' then coalesce(v_topup.stripe_payment_intent_id, v_topup.stripe_checkout_session_id)
-            else coalesce(p_payment.payment_intent_id, v_topup.stripe_payment_intent_id, p_payment.checkout_session_id)
-        end,
+        p_idempotency_key => v_key,
         p_overdraft => null,
         p_created_by => 'stripe',
         p_description => case p_payment.kind when 'wallet_auto_recharge' then 'Automatic recharge' else 'Top-up' end,
@@ -42,18 +45,7 @@ begin
         perform wallet.fail_event(v_answer ->> 'error', v_answer ->> 'message');
     end if;
 
-    perform wallet.save_topup(v_topup, p_payment, 'paid', v_amount);
-
-    update wallet.organizations
-    set
-        stripe_customer_id = coalesce(stripe_customer_id, p_payment.customer_id),
-        stripe_default_pm_id = coalesce(stripe_default_pm_id, p_payment.payment_method_id)
-    where
-        id = p_payment.org_id
-        and (
-            (stripe_customer_id is null and p_payment.customer_id is not null)
-            or (stripe_default_pm_id is null and p_payment.payment_method_id is not null)
-        );
+    perform wallet.save_topup(v_topup, p_payment, 'paid', v_amount, v_key);
 
     return v_answer || jsonb_build_object('outcome', 'processed');
 end;

@@ -6,7 +6,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_currency text;
-    v_topup wallet.topups;
 begin
     select currency into v_currency
     from wallet.organizations
@@ -24,19 +23,7 @@ begin
         );
     end if;
 
-    select * into v_topup
-    from wallet.topups
-    where
-        org_id = p_payment.org_id
-        and (
-            id = p_payment.topup_id
-            or stripe_checkout_session_id = p_payment.checkout_session_id
-            or stripe_payment_intent_id = p_payment.payment_intent_id
-        )
-    order by (id = p_payment.topup_id) desc nulls last, status = 'paid' desc
-    limit 1;
-
-    return v_topup;
+    return wallet.find_topup(p_payment);
 end;
 $$;
 

@@ -15,7 +15,7 @@ begin
         p_payment,
         p_status,
         case when p_payment.tax_known then nullif(p_payment.amount_pence, 0) end,
-        p_last_error
+        p_last_error => p_last_error
     );
 
     return jsonb_build_object(

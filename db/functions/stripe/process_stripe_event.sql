@@ -39,7 +39,12 @@ begin
 
     if v_status = 'processed' then
         return jsonb_build_object(
-            'success', true, 'outcome', 'duplicate', 'event_id', v_id, 'event_type', v_type, 'org_id', v_org_id
+            'success', true,
+            'outcome', 'duplicate',
+            'duplicate', true,
+            'event_id', v_id,
+            'event_type', v_type,
+            'org_id', v_org_id
         );
     end if;
 

@@ -10,8 +10,8 @@ declare
     v_payment wallet.stripe_payment;
     v_reference uuid;
 begin
-    v_payment.kind := p_object #>> '{metadata,type}';
-    if v_payment.kind is null or v_payment.kind not in ('wallet_topup', 'wallet_auto_recharge') then
+    v_payment.kind := wallet.stripe_payment_kind(p_object);
+    if v_payment.kind is null then
         return null;
     end if;
 

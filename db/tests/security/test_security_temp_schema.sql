@@ -53,7 +53,7 @@ drop domain pg_temp.text, pg_temp.jsonb, pg_temp.uuid, pg_temp.boolean;
 reset role;
 
 select ok(:'trapped', 'a type of the caller''s runs its code where no search_path is pinned');
-select is(:'outcome'::text, 'processed', 'a Stripe event is applied without a step into the caller''s temporary schema');
+select is(:'outcome'::text, 'processed', 'an event is applied without a step into the caller''s temporary schema');
 select is(:'health'::text, 'true', 'and so is the health report given');
 
 select is(

@@ -1,0 +1,15 @@
+create or replace function wallet.stripe_payment_kind(p_object jsonb)
+returns text
+language sql
+immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select kind
+    from (select p_object #>> '{metadata,type}' as kind) as metadata
+    where kind in ('wallet_topup', 'wallet_auto_recharge')
+$$;
+
+revoke all on function wallet.stripe_payment_kind(jsonb) from public;
+
+comment on function wallet.stripe_payment_kind(jsonb) is
+'Internal: what metadata.type of a Stripe object says of a wallet payment, wallet_topup or wallet_auto_recharge; null when it is none.';

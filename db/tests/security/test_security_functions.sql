@@ -1,0 +1,142 @@
+begin;
+select plan(17);
+
+create temporary table wallet_function as
+select
+    oid,
+    proname::text as name,
+    pg_get_userbyid(proowner) as owner,
+    prosecdef as is_definer,
+    proconfig as settings,
+    prolang,
+    proleakproof as is_leakproof,
+    obj_description(oid, 'pg_proc') as comment
+from pg_proc
+where pronamespace = 'wallet'::regnamespace;
+
+select isnt_empty('select from wallet_function', 'there are functions to check');
+select is_empty(
+    $$
+        select name from wallet_function
+        where settings is null or not settings @> array['search_path=pg_catalog, pg_temp']
+    $$,
+    'every function looks for names in pg_catalog first and in the caller''s temporary schema last'
+);
+select is_empty(
+    $$select name, owner from wallet_function where owner <> 'wallet_owner'$$,
+    'every function belongs to wallet_owner'
+);
+select is_empty(
+    $$select name from wallet_function where btrim(coalesce(comment, '')) = ''$$,
+    'every function says in a comment what it promises'
+);
+select is_empty(
+    $$select name from wallet_function group by name having count(*) > 1$$,
+    'no function has a second, forgotten signature'
+);
+select is_empty(
+    $$
+        select name from wallet_function
+        where prolang not in (select oid from pg_language where lanname in ('sql', 'plpgsql')) or is_leakproof
+    $$,
+    'every function is SQL or PL/pgSQL, and none claims to be leakproof'
+);
+
+-- Only what a role must do without having the table privileges runs with its owner's.
+select set_eq(
+    $$select name from wallet_function where is_definer$$,
+    array[
+        'add_wallet_credits', 'adjust_wallet', 'check_balance_and_deduct_asset_cost', 'configure_stripe',
+        'create_wallet', 'deduct_call_credits', 'get_health', 'process_stripe_event', 'replay_stripe_event',
+        'set_debt_limit', 'sync_user_credits'
+    ],
+    'these functions run with the owner''s rights, and no others'
+);
+select is_empty(
+    $$
+        select oid::regprocedure from wallet_function
+        where
+            is_definer
+            and (
+                has_function_privilege('authenticated', oid, 'execute')
+                or has_function_privilege('anon', oid, 'execute')
+                or has_function_privilege('public', oid, 'execute')
+            )
+    $$,
+    'none of them can be called by a tenant, for whom row level security would not hold there'
+);
+select is_empty(
+    $$
+        select name, argument
+        from wallet_function
+        inner join pg_proc as p using (oid), unnest(p.proargnames[:p.pronargs]) as argument
+        where p.prorettype <> 'trigger'::regtype and argument !~ '^p_[a-z_]+$'
+    $$,
+    'every parameter is named p_…, for the names are the interface'
+);
+
+-- Tables, views and types.
+select is_empty(
+    $$
+        select relname, pg_get_userbyid(relowner) from pg_class
+        where relnamespace = 'wallet'::regnamespace and pg_get_userbyid(relowner) <> 'wallet_owner'
+    $$,
+    'every table and view belongs to wallet_owner'
+);
+select is(
+    (select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = 'wallet'), 'wallet_owner',
+    'so does the schema'
+);
+select is_empty(
+    $$
+        select relname from pg_class
+        where relnamespace = 'wallet'::regnamespace and relkind in ('r', 'p') and not relrowsecurity
+    $$,
+    'every table has row level security'
+);
+select is_empty(
+    $$
+        select relname from pg_class
+        where
+            relnamespace = 'wallet'::regnamespace
+            and relkind = 'v'
+            and not coalesce(reloptions, '{}') @> array['security_invoker=true']
+    $$,
+    'every view shows what its reader may see'
+);
+select is_empty(
+    $$
+        select c.relname, p.polname
+        from pg_policy as p
+        inner join pg_class as c on c.oid = p.polrelid
+        where c.relnamespace = 'wallet'::regnamespace and (p.polcmd <> 'r' or p.polroles @> array[0::oid])
+    $$,
+    'every policy is for reading, and for a named role'
+);
+select is_empty(
+    $$
+        select relname from pg_class
+        where
+            relnamespace = 'wallet'::regnamespace
+            and relkind in ('r', 'v')
+            and btrim(coalesce(obj_description(oid, 'pg_class'), '')) = ''
+    $$,
+    'every table and view says in a comment what it holds'
+);
+select is_empty(
+    $$
+        select conrelid::regclass, conname from pg_constraint
+        where
+            connamespace = 'wallet'::regnamespace
+            and contype in ('c', 'f', 'u')
+            and conname !~ ('^' || (select relname from pg_class where oid = conrelid) || '_[a-z_]+_(check|fkey|key)$')
+    $$,
+    'every constraint is named after its table and what it holds'
+);
+select is_empty(
+    $$select from pg_class where relnamespace = 'wallet'::regnamespace and relkind = 'S'$$,
+    'no number comes from a sequence, which would leave gaps'
+);
+
+select * from finish();
+rollback;
