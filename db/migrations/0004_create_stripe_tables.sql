@@ -99,6 +99,7 @@ create table wallet.processed_stripe_webhooks (
     org_id uuid,
     status text not null,
     attempts integer not null default 1,
+    error_code text,
     error_message text,
     event_data jsonb not null,
     received_at timestamptz not null default now(),
@@ -108,8 +109,8 @@ create table wallet.processed_stripe_webhooks (
         status in ('processed', 'ignored', 'pending', 'failed')
     ),
     constraint processed_stripe_webhooks_attempts_check check (attempts > 0),
-    constraint processed_stripe_webhooks_error_message_check check (
-        status <> 'failed' or error_message is not null
+    constraint processed_stripe_webhooks_error_code_check check (
+        status <> 'failed' or (error_code is not null and error_message is not null)
     )
 );
 
@@ -129,6 +130,8 @@ comment on table wallet.processed_stripe_webhooks is
 comment on column wallet.processed_stripe_webhooks.status is
 'processed: applied, for good. ignored: none of our business. pending: noted, waits for another event. failed: not applied; redelivery or replay applies it.';
 comment on column wallet.processed_stripe_webhooks.attempts is 'How many times the event was delivered or replayed.';
+comment on column wallet.processed_stripe_webhooks.error_code is
+'Why the event failed, in a word to group by: organization_not_found, amount_mismatch …';
 comment on column wallet.processed_stripe_webhooks.error_message is
 'Why the event failed, or why it was ignored.';
 

@@ -6,30 +6,30 @@ import io
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 
-FENCE = re.compile(r"^```(\S+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^( *)```(\w+)(?: (\w+))?\n(.*?)^\1```$", re.DOTALL | re.MULTILINE)
 ANSWERS = ("json", "text")
 
-# What differs each time: generated ids and hashes, times, ports, and the server's version.
+# What differs from run to run. A generated id or hash must still be the same wherever it stands.
 GENERATED = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d(?::?\d\d)?)?)"
-    r"|(?P<uuid>[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
-    r"|(?P<hash>\b(?:\\x)?[0-9a-f]{64}\b)"
-    r"|(?P<version>\b1[5-9]\.\d+\b)"
-    r"|(?P<port>(?<=127\.0\.0\.1:)\d+)"
+    r"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d(?::\d\d)?)?)"
+    r"|(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"|(?P<hash>\b[0-9a-f]{64}\b)"
+    r"|(?P<version>(?<=PostgreSQL )[\d.]+|(?<=server_version\": \")[\d.]+)"
+    r"|(?P<port>(?<=//127\.0\.0\.1:)\d+)"
 )
 
 
 @dataclass(frozen=True)
 class Example:
-    """A block of code and the block right after it that says what comes of it, if there is one."""
+    """A block of code, and the block right after it that says what comes of it."""
 
     place: str
     language: str
@@ -48,21 +48,24 @@ def examples(document: str, *languages: str) -> list[Example]:
     text = read(document)
     blocks = list(FENCE.finditer(text))
     found = []
-    for block, following in zip(blocks, [*blocks[1:], None], strict=True):
-        if block[1] not in languages:
+    for block, following in zip_longest(blocks, blocks[1:]):
+        _indent, language, role, code = block.groups()
+        if language not in languages:
             continue
-        answer = following
-        if answer and (answer[1] not in ANSWERS or text[block.end() : answer.start()].strip()):
-            answer = None
-        place = f"{document}:{text.count(chr(10), 0, block.start()) + 1}"
-        found.append(
-            Example(place, block[1], block[2], block[3], answer and answer[3], answer and answer[1])
-        )
+        place = f"{document}, line {text.count(chr(10), 0, block.start()) + 1}"
+        answer = answer_language = None
+        if (
+            following
+            and following[2] in ANSWERS
+            and not text[block.end() : following.start()].strip()
+        ):
+            answer, answer_language = following[4], following[2]
+        found.append(Example(place, language, role, code, answer, answer_language))
     return found
 
 
 def run_sql(code: str, url: str, psql: Path, *, bare: bool = False) -> str:
-    """What psql prints, errors included; `bare` is the value alone."""
+    """What psql prints, errors included; when `bare`, the values alone."""
     options = ["--no-psqlrc", "--quiet", "--variable=SHOW_CONTEXT=never"]
     if bare:
         options += ["--tuples-only", "--no-align"]
@@ -78,7 +81,7 @@ def run_sql(code: str, url: str, psql: Path, *, bare: bool = False) -> str:
 
 
 def run_python(code: str, place: str, namespace: dict[str, Any]) -> str:
-    """What the code prints. Later examples see its names."""
+    """What the code prints; what it defines is left in the namespace."""
     output = io.StringIO()
     with redirect_stdout(output):
         exec(compile(code, place, "exec"), namespace)  # noqa: S102
@@ -86,39 +89,33 @@ def run_python(code: str, place: str, namespace: dict[str, Any]) -> str:
 
 
 class Comparison:
-    """Holds answers against the documented ones, wherever they must agree.
+    """Holds the answers of one document, in their order, against what really came."""
 
-    An id or hash that is generated may differ from the documented one, but the same one must stand
-    in the same places. Blanks don't count, nor does the order of the keys in JSON.
-    """
+    def __init__(self, code: str) -> None:
+        self._chosen = code  # an id in it is not a generated one
+        self._documented: dict[str, str] = {}
+        self._actual: dict[str, str] = {}
 
-    def __init__(self, *fixed: str) -> None:
-        self._fixed = fixed
-        self._names: tuple[dict[str, str], dict[str, str]] = ({}, {})
-
-    def differences(self, example: Example, output: str) -> Iterator[str]:
-        documented, actual = (
-            self._mask(self._settle(text, example.answer_language), names)
-            for text, names in zip((example.answer or "", output), self._names, strict=True)
-        )
-        if documented != actual:
-            yield f"{example.place} says\n{documented}\nand the answer is\n{actual}\n{output}"
-
-    def _settle(self, text: str, language: str | None) -> str:
-        if language == "json" and text.lstrip().startswith(("{", "[")):
-            return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, indent=1)
-        lines = (
-            re.sub(r" +", " ", re.sub(r"-{2,}", "-", line)).strip() for line in text.split("\n")
-        )
-        return "\n".join(line for line in lines if line)
+    def check(self, example: Example, output: str) -> None:
+        assert example.answer is not None
+        documented = self._mask(_normal(example.answer), self._documented)
+        actual = self._mask(_normal(output), self._actual)
+        assert actual == documented, f"{example.place}: the answer is now\n{output}"
 
     def _mask(self, text: str, names: dict[str, str]) -> str:
-        def name(match: re.Match[str]) -> str:
-            kind, value = match.lastgroup, match[0].removeprefix("\\x")
-            if value in self._fixed:
-                return value
-            if kind in ("uuid", "hash"):
-                return names.setdefault(value, f"<{kind} {len(names) + 1}>")
-            return f"<{kind}>"
+        def mask(match: re.Match[str]) -> str:
+            if match[0] in self._chosen:
+                return match[0]
+            if match.lastgroup in ("id", "hash"):
+                return names.setdefault(match[0], f"<{match.lastgroup} {len(names) + 1}>")
+            return f"<{match.lastgroup}>"
 
-        return GENERATED.sub(name, text)
+        return GENERATED.sub(mask, text)
+
+
+def _normal(text: str) -> str:
+    """The text without what is a matter of layout: JSON's, or the widths of columns."""
+    if text.startswith("{"):
+        return json.dumps(json.loads(text), sort_keys=True, ensure_ascii=False, indent=1)
+    lines = (re.sub(r"-{2,}", "--", re.sub(r" +", " ", line)).strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)

@@ -46,15 +46,17 @@ begin
 
     -- A payment that Stripe's events or another key have credited already is answered with that credit.
     if p_type = 'topup' and p_stripe_payment_intent_id is not null then
-        v_payment.org_id := p_org_id;
-        v_payment.kind := 'wallet_topup';
-        v_payment.payment_intent_id := p_stripe_payment_intent_id;
+        perform from wallet.organizations where id = p_org_id for no key update;
 
-        select currency into v_payment.currency
-        from wallet.organizations
-        where id = p_org_id
-        for no key update;
-
+        v_payment := jsonb_populate_record(
+            null::wallet.stripe_payment,
+            jsonb_build_object(
+                'kind', 'wallet_topup',
+                'org_id', p_org_id,
+                'payment_intent_id', p_stripe_payment_intent_id,
+                'currency', (select currency from wallet.organizations where id = p_org_id)
+            )
+        );
         v_topup := wallet.find_topup(v_payment);
         v_key := coalesce(v_topup.idempotency_key, v_key);
     end if;

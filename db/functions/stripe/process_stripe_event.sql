@@ -32,8 +32,8 @@ begin
     end if;
 
     -- Failed until it is applied. A second delivery waits here for the first to end.
-    insert into wallet.processed_stripe_webhooks as w (event_id, event_type, status, error_message, event_data)
-    values (v_id, v_type, 'failed', 'not applied yet', p_event)
+    insert into wallet.processed_stripe_webhooks as w (event_id, event_type, status, error_code, error_message, event_data)
+    values (v_id, v_type, 'failed', 'not_applied', 'The event is being applied.', p_event)
     on conflict (event_id) do update set attempts = w.attempts + 1
     returning w.status into v_status;
 
@@ -66,6 +66,7 @@ begin
     set
         status = v_answer ->> 'outcome',
         org_id = case when v_answer ->> 'outcome' <> 'ignored' then v_org_id end,
+        error_code = v_answer ->> 'error',
         error_message = v_answer ->> 'message',
         processed_at = case when v_answer ->> 'outcome' <> 'failed' then clock_timestamp() end
     where event_id = v_id;

@@ -1,5 +1,5 @@
 begin;
-select plan(7);
+select plan(9);
 \ir ../support.sql
 \ir events.sql
 
@@ -29,11 +29,15 @@ select pg_temp.answers(
 )
 from wallet.topups as t
 where org_id = pg_temp.org('acme');
+select is(stripe_default_pm_id, null, 'a card that was declined is not kept for later')
+from wallet.organizations where id = pg_temp.org('acme');
 select pg_temp.answers(
     pg_temp.deliver('evt_2', 'payment_intent.succeeded', pg_temp.intent('acme')),
     '{"success": true, "outcome": "processed", "duplicate": false, "balance_after": 5100}',
     'the payment, once it succeeds, is credited'
 );
+select is(stripe_default_pm_id, 'pm_1', 'and its card kept')
+from wallet.organizations where id = pg_temp.org('acme');
 
 do $$
 begin

@@ -178,8 +178,8 @@ from failing;
 select pg_temp.answers(
     to_jsonb(w),
     jsonb_build_object(
-        'status', 'failed', 'attempts', 1, 'error_message', answer -> 'message', 'processed_at', null,
-        'org_id', pg_temp.org('late')
+        'status', 'failed', 'attempts', 1, 'error_code', answer -> 'error', 'error_message', answer -> 'message',
+        'processed_at', null, 'org_id', pg_temp.org('late')
     ),
     'it is stored as failed, with the reason'
 )
@@ -198,7 +198,7 @@ select pg_temp.answers(
 );
 select pg_temp.answers(
     to_jsonb(w) || jsonb_build_object('is_stamped', processed_at is not null),
-    '{"status": "processed", "attempts": 3, "error_message": null, "is_stamped": true}',
+    '{"status": "processed", "attempts": 3, "error_code": null, "error_message": null, "is_stamped": true}',
     'and the event is stored as processed, after three deliveries'
 )
 from wallet.processed_stripe_webhooks as w
