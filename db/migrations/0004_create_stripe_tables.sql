@@ -27,6 +27,19 @@ comment on column wallet.stripe_settings.livemode is
 comment on column wallet.stripe_settings.account is
 'The connected account (acct_…) whose events count; null means our own account and no connected one.';
 
+create domain wallet.topup_kind as text
+constraint topup_kind_check check (value in ('wallet_topup', 'wallet_auto_recharge'));
+
+create domain wallet.topup_status as text
+constraint topup_status_check check (value in ('pending', 'failed', 'expired', 'canceled', 'paid'));
+
+create domain wallet.event_status as text
+constraint event_status_check check (value in ('processed', 'ignored', 'pending', 'failed'));
+
+comment on domain wallet.topup_kind is 'Who asked for a payment: a person at a checkout, or the wallet itself.';
+comment on domain wallet.topup_status is 'How far a payment came; see topups.status.';
+comment on domain wallet.event_status is 'What became of a Stripe event; see processed_stripe_webhooks.status.';
+
 create type wallet.stripe_payment as (
     kind text,
     org_id uuid,
@@ -47,8 +60,8 @@ comment on type wallet.stripe_payment is
 create table wallet.topups (
     org_id uuid not null,
     id uuid not null default gen_random_uuid(),
-    kind text not null,
-    status text not null default 'pending',
+    kind wallet.topup_kind not null,
+    status wallet.topup_status not null default 'pending',
     amount_pence wallet.positive_pence,
     currency wallet.currency_code not null,
     stripe_checkout_session_id text,
@@ -61,8 +74,6 @@ create table wallet.topups (
     constraint topups_checkout_session_key unique (org_id, stripe_checkout_session_id),
     constraint topups_payment_intent_key unique (org_id, stripe_payment_intent_id),
     constraint topups_org_id_fkey foreign key (org_id) references wallet.organizations (id),
-    constraint topups_kind_check check (kind in ('wallet_topup', 'wallet_auto_recharge')),
-    constraint topups_status_check check (status in ('pending', 'failed', 'expired', 'canceled', 'paid')),
     constraint topups_paid_check check (
         status <> 'paid' or (amount_pence is not null and idempotency_key is not null)
     ),
@@ -97,7 +108,7 @@ create table wallet.processed_stripe_webhooks (
     event_id text not null,
     event_type text not null,
     org_id uuid,
-    status text not null,
+    status wallet.event_status not null,
     attempts integer not null default 1,
     error_code text,
     error_message text,
@@ -105,10 +116,6 @@ create table wallet.processed_stripe_webhooks (
     received_at timestamptz not null default now(),
     processed_at timestamptz,
     constraint processed_stripe_webhooks_event_id_key primary key (event_id),
-    constraint processed_stripe_webhooks_status_check check (
-        status in ('processed', 'ignored', 'pending', 'failed')
-    ),
-    constraint processed_stripe_webhooks_attempts_check check (attempts > 0),
     constraint processed_stripe_webhooks_error_code_check check (
         status <> 'failed' or (error_code is not null and error_message is not null)
     )

@@ -2,11 +2,14 @@
 -- session's, is the real one.
 create or replace function wallet.find_topup(p_payment wallet.stripe_payment)
 returns wallet.topups
-language sql
+language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
-    select *
+declare
+    v_topup wallet.topups;
+begin
+    select * into v_topup
     from wallet.topups
     where
         org_id = p_payment.org_id
@@ -18,7 +21,10 @@ as $$
     order by
         (id = p_payment.topup_id) desc nulls last,
         (stripe_checkout_session_id = p_payment.checkout_session_id) desc nulls last
-    limit 1
+    limit 1;
+
+    return v_topup;
+end;
 $$;
 
 revoke all on function wallet.find_topup(wallet.stripe_payment) from public;

@@ -1,12 +1,15 @@
 create or replace function wallet.parse_uuid(p_text text)
 returns uuid
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select case
-        when p_text ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' then p_text::uuid
-    end
+begin
+    if translate(lower(p_text), '123456789abcdef', '000000000000000') = '00000000-0000-0000-0000-000000000000' then
+        return p_text::uuid;
+    end if;
+    return null;
+end;
 $$;
 
 revoke all on function wallet.parse_uuid(text) from public;

@@ -21,9 +21,9 @@ declare
 begin
     if jsonb_typeof(p_event) is distinct from 'object' then
         perform wallet.raise_misuse('WL010', 'event', 'must be a JSON object');
-    elsif jsonb_typeof(p_event -> 'id') is distinct from 'string' or v_id !~ '^\S{1,255}$' then
+    elsif jsonb_typeof(p_event -> 'id') is distinct from 'string' or length(v_id) > 255 or v_id ~ '^$|\s' then
         perform wallet.raise_misuse('WL010', 'id', 'must be the id of an event, evt_…');
-    elsif jsonb_typeof(p_event -> 'type') is distinct from 'string' or v_type !~ '^\S{1,255}$' then
+    elsif jsonb_typeof(p_event -> 'type') is distinct from 'string' or length(v_type) > 255 or v_type ~ '^$|\s' then
         perform wallet.raise_misuse('WL010', 'type', 'must be the type of an event');
     elsif jsonb_typeof(p_event -> 'livemode') is distinct from 'boolean' then
         perform wallet.raise_misuse('WL010', 'livemode', 'must be true or false');

@@ -64,12 +64,16 @@ begin
 
     -- The first customer stays, and so does the first card that has paid.
     update wallet.organizations
-    set
-        stripe_customer_id = coalesce(stripe_customer_id, p_payment.customer_id),
-        stripe_default_pm_id = coalesce(
-            stripe_default_pm_id, case v_topup.status when 'paid' then p_payment.payment_method_id end
-        )
-    where id = p_payment.org_id and (stripe_customer_id is null or stripe_default_pm_id is null);
+    set stripe_customer_id = p_payment.customer_id
+    where id = p_payment.org_id and stripe_customer_id is null and p_payment.customer_id is not null;
+
+    update wallet.organizations
+    set stripe_default_pm_id = p_payment.payment_method_id
+    where
+        id = p_payment.org_id
+        and stripe_default_pm_id is null
+        and p_payment.payment_method_id is not null
+        and v_topup.status = 'paid';
 
     return v_topup;
 end;

@@ -1,12 +1,15 @@
 create or replace function wallet.stripe_payment_kind(p_object jsonb)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = pg_catalog, pg_temp
 as $$
-    select kind
-    from (select p_object #>> '{metadata,type}' as kind) as metadata
-    where kind in ('wallet_topup', 'wallet_auto_recharge')
+begin
+    if p_object #>> '{metadata,type}' in ('wallet_topup', 'wallet_auto_recharge') then
+        return p_object #>> '{metadata,type}';
+    end if;
+    return null;
+end;
 $$;
 
 revoke all on function wallet.stripe_payment_kind(jsonb) from public;
