@@ -16,6 +16,7 @@ declare
     v_order constant text[] := array['pending', 'failed', 'expired', 'canceled', 'paid'];
     v_absorbed wallet.topups;
     v_topup wallet.topups;
+    v_card text;
 begin
     if p_topup.id is null then
         insert into wallet.topups (
@@ -63,17 +64,19 @@ begin
     end if;
 
     -- The first customer stays, and so does the first card that has paid.
+    if v_topup.status = 'paid' then
+        v_card := p_payment.payment_method_id;
+    end if;
     update wallet.organizations
-    set stripe_customer_id = p_payment.customer_id
-    where id = p_payment.org_id and stripe_customer_id is null and p_payment.customer_id is not null;
-
-    update wallet.organizations
-    set stripe_default_pm_id = p_payment.payment_method_id
+    set
+        stripe_customer_id = coalesce(stripe_customer_id, p_payment.customer_id),
+        stripe_default_pm_id = coalesce(stripe_default_pm_id, v_card)
     where
         id = p_payment.org_id
-        and stripe_default_pm_id is null
-        and p_payment.payment_method_id is not null
-        and v_topup.status = 'paid';
+        and (
+            (stripe_customer_id is null and p_payment.customer_id is not null)
+            or (stripe_default_pm_id is null and v_card is not null)
+        );
 
     return v_topup;
 end;
