@@ -1,4 +1,4 @@
--- The table's CHECK is the rule; this is what functions read to say it in words before anything is
+-- The domain entry_kind is the rule; this is what functions read to say it in words before anything is
 -- locked. A test compares the two for every type and direction.
 create or replace function wallet.entry_directions(p_type text)
 returns text[]
