@@ -120,10 +120,15 @@ async def test_a_stopped_service_does_not_wait_for_ever(
 def test_every_signal_to_stop_ends_the_service_with_0(
     service_database: str, tmp_path: Path, name: str
 ) -> None:
-    with start_service(tmp_path, service_database) as process:
-        process.wait_for_url()
-        assert process.stop(signal.Signals[name]) == 0
-        assert "Traceback" not in process.output
+    # A test run under nohup would hand its deafness for SIGHUP on to the service.
+    inherited = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with start_service(tmp_path, service_database) as process:
+            process.wait_for_url()
+            assert process.stop(signal.Signals[name]) == 0
+            assert "Traceback" not in process.output
+    finally:
+        signal.signal(signal.SIGHUP, inherited)
 
 
 async def test_a_stopped_database_is_no_200_and_the_redelivery_credits_once(
