@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Annotated, Any, Self
 
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import AfterValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -17,6 +18,14 @@ EXPECTED = {
     "DATABASE_URL": "a URL such as postgresql://user:password@host:5432/database",
     "STRIPE_WEBHOOK_SECRET": "the endpoint's signing secret, which starts with whsec_"
     " (several may be given, with commas between)",
+    "STRIPE_SECRET_KEY": "a secret or restricted API key, which starts with sk_ or rk_",
+    "STRIPE_API_BASE": "a URL such as http://127.0.0.1:12111, and only with a test key",
+    "CHECKOUT_RETURN_URL": "the URL of the page that a customer comes back to after paying",
+    "API_TOKEN": "a secret of at least 32 characters that callers of the HTTP service know",
+    "SLACK_WEBHOOK_URL": "the URL of an incoming webhook of Slack",
+    "ALERT_WEBHOOK_URL": "the URL that alerts are posted to, together with ALERT_WEBHOOK_SECRET",
+    "ALERT_WEBHOOK_SECRET": "a secret that alerts are signed with: whsec_ and base64,"
+    " together with ALERT_WEBHOOK_URL",
     "HOST": "the name or address to listen on",
     "PORT": "a whole number from 1 to 65535, or 0 for any free port",
     "DATABASE_POOL_SIZE": "a whole number from 1 to 500",
@@ -65,13 +74,52 @@ def _check_webhook_secret(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_secret_key(value: SecretStr) -> SecretStr:
+    _require_text(value.get_secret_value())
+    if not re.fullmatch(r"[sr]k_(test|live)_[!-~]+", value.get_secret_value().strip()):
+        raise ValueError
+    return SecretStr(value.get_secret_value().strip())
+
+
+def _check_url(value: str) -> str:
+    _require_text(value)
+    if not re.fullmatch(r"https?://[^\s/]+(/\S*)?", value.strip()):
+        raise ValueError
+    return value.strip()
+
+
+def _check_secret_url(value: SecretStr) -> SecretStr:
+    return SecretStr(_check_url(value.get_secret_value()))
+
+
+def _check_token(value: SecretStr) -> SecretStr:
+    _require_text(value.get_secret_value())
+    if not re.fullmatch(r"[!-~]{32,}", value.get_secret_value().strip()):
+        raise ValueError
+    return SecretStr(value.get_secret_value().strip())
+
+
+def _check_signing_secret(value: SecretStr) -> SecretStr:
+    """Standard Webhooks: the secret is base64 behind whsec_, of 24 to 64 bytes."""
+    _require_text(value.get_secret_value())
+    secret = value.get_secret_value().strip()
+    if not 24 <= len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) <= 64:
+        raise ValueError
+    return SecretStr(secret)
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
+StripeKey = Annotated[SecretStr, AfterValidator(_check_secret_key)]
+Token = Annotated[SecretStr, AfterValidator(_check_token)]
+Url = Annotated[str, AfterValidator(_check_url)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url)]  # it is its own password
+SigningSecret = Annotated[SecretStr, AfterValidator(_check_signing_secret)]
 Seconds = Annotated[float, Field(gt=0, le=300)]
 
 
 class Settings(BaseSettings):
-    """What every command reads; a command may do without either of the two keys."""
+    """What every command reads; each command does without most of it."""
 
     model_config = SettingsConfigDict(
         env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
@@ -79,6 +127,13 @@ class Settings(BaseSettings):
 
     database_url: DatabaseUrl | None = None
     stripe_webhook_secret: WebhookSecret | None = None
+    stripe_secret_key: StripeKey | None = None
+    stripe_api_base: Url | None = None
+    checkout_return_url: Url | None = None
+    api_token: Token | None = None
+    slack_webhook_url: SecretUrl | None = None
+    alert_webhook_url: SecretUrl | None = None
+    alert_webhook_secret: SigningSecret | None = None
     host: Annotated[str, AfterValidator(_check_host)] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database_pool_size: Annotated[int, Field(ge=1, le=500)] = 10
@@ -97,6 +152,20 @@ class Settings(BaseSettings):
         value = self.stripe_webhook_secret.get_secret_value()
         return tuple(secret.strip() for secret in value.split(","))
 
+    @property
+    def livemode(self) -> bool:
+        """Whether Stripe's API key moves real money."""
+        key = self.stripe_secret_key
+        return key is not None and "_live_" in key.get_secret_value()[:8]
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        if self.stripe_api_base and self.livemode:
+            raise PydanticCustomError("STRIPE_API_BASE", "beside a live key")
+        if (self.alert_webhook_url is None) != (self.alert_webhook_secret is None):
+            raise PydanticCustomError("ALERT_WEBHOOK_SECRET", "one without the other")
+        return self
+
     @classmethod
     def load(cls, **overrides: Any) -> Self:
         """Read the settings; what is wrong with them becomes one sentence."""
@@ -106,7 +175,8 @@ class Settings(BaseSettings):
             error = exc.errors(include_input=False)[0]
         except UnicodeDecodeError:
             raise SettingsError("The file .env is not UTF-8 text.") from None
-        name = str(error["loc"][0]).upper()
+        # An error about two settings is named after the one to look at.
+        name = str(error["loc"][0] if error["loc"] else error["type"]).upper()
         problems = {"missing": "is not set", "blank": "is blank"}
         problem = problems.get(error["type"], "is not usable")
         raise SettingsError(f"{name} {problem}: expected {EXPECTED[name]}.")
@@ -117,3 +187,10 @@ class ServiceSettings(Settings):
 
     database_url: DatabaseUrl
     stripe_webhook_secret: WebhookSecret
+
+
+class WorkerSettings(Settings):
+    """What the worker needs."""
+
+    database_url: DatabaseUrl
+    stripe_secret_key: StripeKey

@@ -1,0 +1,1 @@
+"""The commands of `wallet`, by who needs them."""

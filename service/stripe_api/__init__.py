@@ -1,0 +1,1 @@
+"""What pgwallet asks of Stripe."""
