@@ -412,3 +412,184 @@ def invoice_paid(amount_pence: int, **envelope: Any) -> StripeObject:
         "total": amount_pence,
     }
     return event("invoice.paid", invoice, **envelope)
+
+
+def customer(
+    *,
+    created: int,
+    customer_id: str | None = None,
+    name: str | None = None,
+    email: str | None = None,
+    phone: str | None = None,
+    description: str | None = None,
+    metadata: dict[str, str] | None = None,
+) -> StripeObject:
+    return {
+        "id": customer_id or new_id("cus", 14),
+        "object": "customer",
+        "address": None,
+        "balance": 0,
+        "created": created,
+        "currency": None,
+        "default_source": None,
+        "delinquent": False,
+        "description": description,
+        "email": email,
+        "invoice_prefix": new_id("", 8)[1:].upper(),
+        "invoice_settings": {
+            "custom_fields": None,
+            "default_payment_method": None,
+            "footer": None,
+            "rendering_options": None,
+        },
+        "livemode": False,
+        "metadata": metadata or {},
+        "name": name,
+        "next_invoice_sequence": 1,
+        "phone": phone,
+        "preferred_locales": [],
+        "shipping": None,
+        "tax_exempt": "none",
+        "test_clock": None,
+    }
+
+
+def card_payment_method(
+    *,
+    created: int,
+    payment_method_id: str | None = None,
+    customer_id: str | None = None,
+    brand: str = "visa",
+    last4: str = "4242",
+    funding: str = "credit",
+    exp_month: int = 12,
+    exp_year: int = 2034,
+) -> StripeObject:
+    return {
+        "id": payment_method_id or new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": _billing_details(),
+        "card": {
+            "brand": brand,
+            "checks": {
+                "address_line1_check": None,
+                "address_postal_code_check": None,
+                "cvc_check": "pass",
+            },
+            "country": "GB",
+            "display_brand": brand,
+            "exp_month": exp_month,
+            "exp_year": exp_year,
+            "fingerprint": new_id("", 16)[1:],
+            "funding": funding,
+            "generated_from": None,
+            "last4": last4,
+            "networks": {"available": [brand], "preferred": None},
+            "regulated_status": "unregulated",
+            "three_d_secure_usage": {"supported": True},
+            "wallet": None,
+        },
+        "created": created,
+        "customer": customer_id,
+        "livemode": False,
+        "metadata": {},
+        "type": "card",
+    }
+
+
+def bacs_debit_payment_method(*, created: int, customer_id: str | None = None) -> StripeObject:
+    return {
+        "id": new_id("pm"),
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "bacs_debit": {
+            "fingerprint": new_id("", 16)[1:],
+            "last4": "2345",
+            "sort_code": "108800",
+        },
+        "billing_details": _billing_details(),
+        "created": created,
+        "customer": customer_id,
+        "livemode": False,
+        "metadata": {},
+        "type": "bacs_debit",
+    }
+
+
+def _billing_details() -> StripeObject:
+    return {
+        "address": {
+            "city": None,
+            "country": None,
+            "line1": None,
+            "line2": None,
+            "postal_code": None,
+            "state": None,
+        },
+        "email": None,
+        "name": None,
+        "phone": None,
+        "tax_id": None,
+    }
+
+
+def early_fraud_warning(
+    *, created: int, charge_id: str, payment_intent_id: str | None
+) -> StripeObject:
+    return {
+        "id": new_id("issfr"),
+        "object": "radar.early_fraud_warning",
+        "actionable": True,
+        "charge": charge_id,
+        "created": created,
+        "fraud_type": "misc",
+        "livemode": False,
+        "payment_intent": payment_intent_id,
+    }
+
+
+def webhook_endpoint(
+    *,
+    created: int,
+    url: str,
+    enabled_events: list[str],
+    endpoint_id: str | None = None,
+    api_version: str | None = None,
+    description: str | None = None,
+    metadata: dict[str, str] | None = None,
+) -> StripeObject:
+    """As it is shown; the secret comes with the answer to its creation alone."""
+    return {
+        "id": endpoint_id or new_id("we"),
+        "object": "webhook_endpoint",
+        "api_version": api_version,
+        "application": None,
+        "created": created,
+        "description": description,
+        "enabled_events": enabled_events,
+        "livemode": False,
+        "metadata": metadata or {},
+        "status": "enabled",
+        "url": url,
+    }
+
+
+def account(*, account_id: str, created: int) -> StripeObject:
+    return {
+        "id": account_id,
+        "object": "account",
+        "business_profile": {"name": "pgwallet sandbox", "url": None},
+        "business_type": None,
+        "capabilities": {"card_payments": "active", "transfers": "active"},
+        "charges_enabled": True,
+        "country": "GB",
+        "created": created,
+        "default_currency": "gbp",
+        "details_submitted": True,
+        "email": "sandbox@example.com",
+        "metadata": {},
+        "payouts_enabled": True,
+        "settings": {"dashboard": {"display_name": "pgwallet sandbox", "timezone": "Etc/UTC"}},
+        "type": "standard",
+    }
