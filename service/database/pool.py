@@ -108,7 +108,7 @@ class Database:
                 "role_holds_table_privileges",
                 role=role,
                 tables=tables,
-                advice="connect as a role that is only a member of wallet_webhook",
+                advice="connect as a role that is only a member of wallet_webhook or wallet_worker",
             )
 
 
