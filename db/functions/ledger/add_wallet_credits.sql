@@ -46,6 +46,7 @@ begin
 
     -- A payment that Stripe's events or another key have credited already is answered with that credit.
     if p_type = 'topup' and p_stripe_payment_intent_id is not null then
+        perform wallet.lock_payment_intent(p_stripe_payment_intent_id);
         perform from wallet.organizations where id = p_org_id for no key update;
 
         v_payment := jsonb_populate_record(
@@ -78,8 +79,13 @@ begin
         return v_answer;
     end if;
 
+    if v_topup.bonus_pence > 0 then
+        v_answer := v_answer || wallet.credit_bonus(v_topup, v_key, p_stripe_payment_intent_id);
+    end if;
+
     if v_payment.payment_intent_id is not null then
         perform wallet.save_topup(v_topup, v_payment, 'paid', p_amount_pence, v_key);
+        perform wallet.apply_parked_events(p_stripe_payment_intent_id);
     end if;
 
     return v_answer || jsonb_build_object('amount_added', p_amount_pence);

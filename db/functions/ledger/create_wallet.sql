@@ -15,13 +15,9 @@ declare
     v_organization wallet.organizations;
 begin
     perform wallet.require_value('p_org_id', p_org_id);
-    perform wallet.require_value('p_currency', p_currency);
+    perform wallet.require_currency('p_currency', p_currency);
     perform wallet.require_value('p_debt_limit_pence', p_debt_limit_pence);
-    if p_currency !~ '^[a-z]{3}$' then
-        perform wallet.raise_misuse(
-            'WL006', 'p_currency', 'must be an ISO 4217 code in lower case, such as gbp', p_currency
-        );
-    elsif p_debt_limit_pence < 0 then
+    if p_debt_limit_pence < 0 then
         perform wallet.raise_misuse('WL002', 'p_debt_limit_pence', 'must be 0 or more', p_debt_limit_pence::text);
     end if;
 

@@ -26,6 +26,7 @@ as $$
 declare
     v_wallet record;
     v_original bigint;
+    v_is_spending constant boolean := p_direction = 'debit' and p_type not in ('adjustment', 'topup_reversal');
     v_spendable numeric;
     v_after numeric;
     v_entry wallet.credit_transactions;
@@ -36,6 +37,7 @@ begin
         debt_limit_pence as debt_limit,
         wallet_auto_recharge as auto_recharge,
         wallet_low_balance_pence as low_balance,
+        frozen,
         last_entry_number,
         last_entry_at,
         last_entry_hash
@@ -57,6 +59,9 @@ begin
     end if;
 
     if p_direction = 'debit' then
+        if v_wallet.frozen and v_is_spending and wallet.find_freeze(p_org_id, 'spending') is not null then
+            return wallet.refuse_frozen(p_org_id, 'spending');
+        end if;
         case p_overdraft
             when 'none' then
                 v_spendable := v_wallet.balance::numeric - v_wallet.reserved;
@@ -66,6 +71,10 @@ begin
                 v_spendable := null;
         end case;
         if p_amount_pence > v_spendable then
+            -- Whoever is refused wants to spend: the best reason for a recharge.
+            if v_wallet.auto_recharge and v_is_spending then
+                perform wallet.request_recharge(p_org_id);
+            end if;
             return wallet.refuse_overdraft(p_org_id, p_amount_pence, p_overdraft);
         end if;
     end if;
@@ -109,10 +118,7 @@ begin
         wallet_balance_pence = v_entry.balance_after_pence,
         total_topped_up_pence = total_topped_up_pence + case when p_type = 'topup' then p_amount_pence else 0 end,
         total_spent_pence = total_spent_pence
-        + case
-            when p_direction = 'debit' and p_type not in ('adjustment', 'topup_reversal') then p_amount_pence
-            else 0
-        end,
+        + case when v_is_spending then p_amount_pence else 0 end,
         total_profit_pence = total_profit_pence + coalesce(v_entry.gross_profit_pence, 0),
         total_calls = total_calls + case when p_type = 'call_deduction' then 1 else 0 end,
         last_entry_number = v_entry.entry_number,
@@ -120,6 +126,10 @@ begin
         last_entry_hash = v_entry.entry_hash,
         updated_at = v_entry.created_at
     where id = p_org_id;
+
+    if p_direction = 'debit' and v_after < v_wallet.low_balance then
+        perform wallet.note_low_balance(v_entry, v_wallet.auto_recharge and v_is_spending, v_wallet.low_balance);
+    end if;
 
     return wallet.answer_entry(v_entry, false, v_wallet.debt_limit, v_wallet.auto_recharge, v_wallet.low_balance);
 end;
@@ -132,4 +142,4 @@ revoke all on function wallet.post_transaction(
 comment on function wallet.post_transaction(
     uuid, text, text, bigint, text, text, text, text, text, text, bigint, integer, jsonb, text, text
 ) is
-'Internal: writes one ledger entry and the balance. p_overdraft says how far a debit may go: none (to 0), debt_limit, unlimited (clawbacks). Answers the entry or a refusal; raises WL009.';
+'Internal: writes one ledger entry and the balance. p_overdraft says how far a debit may go: none (to 0), debt_limit, unlimited (clawbacks). A balance below its threshold is told to the outbox and asks for a recharge. Answers the entry or a refusal; raises WL009.';

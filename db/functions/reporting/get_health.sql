@@ -12,6 +12,14 @@ as $$
         'events_failed', count(*),
         'oldest_failed_at', min(received_at)
     )
+    || (wallet.get_queue_stats() - 'success')
+    || jsonb_build_object(
+        'recharges_unresolved', (
+            select count(*)
+            from wallet.recharge_attempts
+            where closed_at is null and state = 'unresolved'
+        )
+    )
     from wallet.processed_stripe_webhooks
     where status = 'failed'
 $$;
@@ -20,4 +28,4 @@ revoke all on function wallet.get_health() from public;
 grant execute on function wallet.get_health() to wallet_webhook, service_role;
 
 comment on function wallet.get_health() is
-'What GET /health shows of the database: its version, whether it is a read-only standby, and how many Stripe events wait for redelivery or replay since when.';
+'What GET /health shows of the database: its version, whether it is a read-only standby, how many Stripe events wait for redelivery or replay since when, how many messages and recharges wait for whom (see get_queue_stats), and how many workers are alive.';

@@ -44,10 +44,53 @@ as $$
     left join wallet.credit_transactions as e
         on e.org_id = p.org_id and e.idempotency_key = p.idempotency_key
     where p.status = 'paid' and e.amount_pence is distinct from p.amount_pence
+
+    union all
+
+    select
+        p.org_id,
+        'bonus_not_credited',
+        format('an entry of %s with key bonus:%s', p.bonus_pence, p.idempotency_key),
+        coalesce(e.amount_pence::text, 'none')
+    from wallet.topups as p
+    left join wallet.credit_transactions as e
+        on e.org_id = p.org_id and e.idempotency_key = 'bonus:' || p.idempotency_key
+    where p.status = 'paid' and p.bonus_pence > 0 and e.amount_pence is distinct from p.bonus_pence
+
+    union all
+
+    select
+        p.org_id,
+        'topup_reversals',
+        format('%s for %s', coalesce(e.reversed_pence, 0), p.stripe_payment_intent_id),
+        format('%s for %s', p.reversed_pence, p.stripe_payment_intent_id)
+    from wallet.topups as p
+    left join (
+        select
+            org_id,
+            stripe_payment_intent_id,
+            sum(case direction when 'debit' then amount_pence else -amount_pence end) as reversed_pence
+        from wallet.credit_transactions
+        where type = 'topup_reversal'
+        group by org_id, stripe_payment_intent_id
+    ) as e on e.org_id = p.org_id and e.stripe_payment_intent_id = p.stripe_payment_intent_id
+    where coalesce(e.reversed_pence, 0) <> p.reversed_pence
+
+    union all
+
+    select
+        p.org_id,
+        'event_parked',
+        format('event %s applied to %s', w.event_id, p.stripe_payment_intent_id),
+        'pending'
+    from wallet.processed_stripe_webhooks as w
+    inner join wallet.topups as p
+        on p.stripe_payment_intent_id = w.event_data #>> '{data,object,payment_intent}'
+    where w.status = 'pending' and p.status = 'paid'
 $$;
 
 revoke all on function wallet.validate_credits_consistency() from public;
 grant execute on function wallet.validate_credits_consistency() to service_role;
 
 comment on function wallet.validate_credits_consistency() is
-'Holds every stored balance and total against the ledger, and every paid top-up against its credit: a row for each that differs, none when all is well.';
+'Holds every stored balance and total against the ledger, and every paid top-up against its credit, its bonus and its reversals: a row for each that differs, none when all is well.';

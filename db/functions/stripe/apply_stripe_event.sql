@@ -6,16 +6,15 @@ as $$
 declare
     v_type constant text := p_event ->> 'type';
     v_object constant jsonb := p_event #> '{data,object}';
-    v_money_back constant boolean := v_type like any(array['refund.%', 'charge.refund%', 'charge.dispute.%']);
     v_payment wallet.stripe_payment;
     v_foreign text;
 begin
-    if not v_money_back then
-        if v_type !~ '^(checkout\.session|payment_intent)\.' then
-            return wallet.ignore_event('Nothing is done on ' || v_type || '.');
-        elsif wallet.stripe_payment_kind(v_object) is null then
+    if v_type ~ '^(checkout\.session|payment_intent)\.' then
+        if wallet.stripe_payment_kind(v_object) is null then
             return wallet.ignore_event('metadata.type does not say that this is a wallet payment.');
         end if;
+    elsif v_type <> all(wallet.stripe_event_types()) then
+        return wallet.ignore_event('Nothing is done on ' || v_type || '.');
     end if;
 
     v_foreign := wallet.foreign_event_reason(p_event);
@@ -48,10 +47,31 @@ begin
             return wallet.on_payment_intent_processing(v_payment, v_object);
         when 'payment_intent.requires_action' then
             return wallet.on_payment_intent_requires_action(v_payment, v_object);
+        when 'refund.created' then
+            return wallet.on_refund(v_object);
+        when 'refund.updated' then
+            return wallet.on_refund(v_object);
+        when 'refund.failed' then
+            return wallet.on_refund(v_object);
+        when 'charge.refunded' then
+            return wallet.on_charge_refunded(v_object);
+        when 'charge.dispute.created' then
+            return wallet.on_charge_dispute(v_object);
+        when 'charge.dispute.funds_withdrawn' then
+            return wallet.on_charge_dispute(v_object, p_withdrawn => true);
+        when 'charge.dispute.funds_reinstated' then
+            return wallet.on_charge_dispute(v_object, p_reinstated => true);
+        when 'charge.dispute.closed' then
+            return wallet.on_charge_dispute(v_object);
+        when 'radar.early_fraud_warning.created' then
+            return wallet.on_radar_early_fraud_warning_created(v_object);
+        when 'payment_method.attached' then
+            return wallet.on_payment_method_attached(v_object);
+        when 'payment_method.automatically_updated' then
+            return wallet.on_payment_method_automatically_updated(v_object);
+        when 'payment_method.detached' then
+            return wallet.on_payment_method_detached(v_object);
         else
-            if v_money_back then
-                perform wallet.fail_event('unsupported_event', 'Refunds and disputes are not booked yet: ' || v_type || '.');
-            end if;
             return wallet.ignore_event('Nothing is done on ' || v_type || '.');
     end case;
 end;

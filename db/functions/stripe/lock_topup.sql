@@ -1,4 +1,4 @@
--- The organization's row first, as everywhere: two events of one payment then meet here one by one.
+-- Two events of one payment meet here one by one.
 create or replace function wallet.lock_topup(p_payment wallet.stripe_payment)
 returns wallet.topups
 language plpgsql
@@ -7,6 +7,8 @@ as $$
 declare
     v_currency text;
 begin
+    perform wallet.lock_payment_intent(p_payment.payment_intent_id);
+
     select currency into v_currency
     from wallet.organizations
     where id = p_payment.org_id
@@ -30,4 +32,4 @@ $$;
 revoke all on function wallet.lock_topup(wallet.stripe_payment) from public;
 
 comment on function wallet.lock_topup(wallet.stripe_payment) is
-'Internal: locks the organization''s row and answers the top-up that a payment belongs to, null when there is none yet. Raises WL011: organization_not_found, currency_mismatch.';
+'Internal: locks the payment intent, then the organization''s row, and answers the top-up that a payment belongs to, null when there is none yet. Raises WL011: organization_not_found, currency_mismatch.';

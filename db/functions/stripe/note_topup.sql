@@ -9,6 +9,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_topup wallet.topups := wallet.lock_topup(p_payment);
+    v_status constant text := v_topup.status;
 begin
     v_topup := wallet.save_topup(
         v_topup,
@@ -17,6 +18,23 @@ begin
         case when p_payment.tax_known then nullif(p_payment.amount_pence, 0) end,
         p_last_error => p_last_error
     );
+
+    if v_topup.status = 'failed' and v_status is distinct from 'failed' and v_topup.kind = 'wallet_topup' then
+        perform wallet.emit_message(
+            'payment_failed',
+            v_topup.org_id,
+            jsonb_build_object(
+                'message', format(
+                    'A top-up of %s failed: %s',
+                    coalesce(wallet.format_money(v_topup.amount_pence, v_topup.currency), 'an unknown amount'),
+                    p_last_error
+                ),
+                'topup_id', v_topup.id,
+                'amount_pence', v_topup.amount_pence,
+                'stripe_payment_intent_id', v_topup.stripe_payment_intent_id
+            )
+        );
+    end if;
 
     return jsonb_build_object(
         'success', true,

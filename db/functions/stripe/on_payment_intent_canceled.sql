@@ -4,7 +4,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return wallet.note_topup(p_payment, 'canceled', wallet.read_stripe_text(p_object, 'cancellation_reason'));
+    return wallet.note_topup(p_payment, 'canceled', wallet.read_stripe_text(p_object, 'cancellation_reason'))
+    || wallet.note_recharge(p_payment, 'canceled');
 end;
 $$;
 

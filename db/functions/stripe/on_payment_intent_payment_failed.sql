@@ -3,15 +3,21 @@ returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_error constant jsonb := p_object -> 'last_payment_error';
+    v_message constant text := coalesce(
+        wallet.read_stripe_text(p_object, 'last_payment_error.message'),
+        wallet.read_stripe_text(p_object, 'last_payment_error.code'),
+        'The payment failed.'
+    );
 begin
-    return wallet.note_topup(
+    return wallet.note_topup(p_payment, 'failed', v_message)
+    || wallet.note_recharge(
         p_payment,
-        'failed',
-        coalesce(
-            wallet.read_stripe_text(p_object, 'last_payment_error.message'),
-            wallet.read_stripe_text(p_object, 'last_payment_error.code'),
-            'The payment failed.'
-        )
+        case when v_error ->> 'code' = 'authentication_required' then 'requires_action' else 'declined' end,
+        v_message,
+        coalesce(v_error ->> 'decline_code', v_error ->> 'code'),
+        v_error ->> 'advice_code'
     );
 end;
 $$;

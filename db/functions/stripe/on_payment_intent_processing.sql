@@ -4,7 +4,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return wallet.note_topup(p_payment, 'pending');
+    return wallet.note_topup(p_payment, 'pending') || wallet.note_recharge(p_payment, 'processing');
 end;
 $$;
 

@@ -4,7 +4,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    return wallet.credit_topup(p_payment);
+    return wallet.credit_topup(p_payment) || wallet.note_recharge(p_payment, 'succeeded');
 end;
 $$;
 

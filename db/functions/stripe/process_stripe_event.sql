@@ -11,10 +11,11 @@ declare
     v_id constant text := p_event ->> 'id';
     v_type constant text := p_event ->> 'type';
     v_status text;
+    v_attempts integer;
     v_answer jsonb;
     v_message text;
     v_error text;
-    v_org_id constant uuid := coalesce(
+    v_org_id uuid := coalesce(
         wallet.parse_uuid(p_event #>> '{data,object,client_reference_id}'),
         wallet.parse_uuid(p_event #>> '{data,object,metadata,org_id}')
     );
@@ -35,9 +36,9 @@ begin
     insert into wallet.processed_stripe_webhooks as w (event_id, event_type, status, error_code, error_message, event_data)
     values (v_id, v_type, 'failed', 'not_applied', 'The event is being applied.', p_event)
     on conflict (event_id) do update set attempts = w.attempts + 1
-    returning w.status into v_status;
+    returning w.status, w.attempts into v_status, v_attempts;
 
-    if v_status = 'processed' then
+    if v_status in ('processed', 'resolved') then
         return jsonb_build_object(
             'success', true,
             'outcome', 'duplicate',
@@ -62,6 +63,9 @@ begin
             );
     end;
 
+    -- Refunds and the like don't name their organization; their payment does.
+    v_org_id := coalesce(v_org_id, (v_answer ->> 'org_id')::uuid);
+
     update wallet.processed_stripe_webhooks
     set
         status = v_answer ->> 'outcome',
@@ -71,6 +75,19 @@ begin
         processed_at = case when v_answer ->> 'outcome' <> 'failed' then clock_timestamp() end
     where event_id = v_id;
 
+    if v_answer ->> 'outcome' = 'failed' and (v_attempts = 1 or v_status <> 'failed') then
+        perform wallet.emit_message(
+            'event_failed',
+            v_org_id,
+            jsonb_build_object(
+                'message', format('Event %s (%s) failed: %s', v_id, v_type, v_answer ->> 'message'),
+                'event_id', v_id,
+                'event_type', v_type,
+                'error', v_answer -> 'error'
+            )
+        );
+    end if;
+
     return v_answer || jsonb_build_object('event_id', v_id, 'event_type', v_type, 'org_id', v_org_id);
 end;
 $$;
@@ -79,4 +96,4 @@ revoke all on function wallet.process_stripe_event(jsonb) from public;
 grant execute on function wallet.process_stripe_event(jsonb) to wallet_webhook, service_role;
 
 comment on function wallet.process_stripe_event(jsonb) is
-'Applies a Stripe event once, whatever the number and order of deliveries. outcome: processed, duplicate, ignored, pending, or failed, which is stored with its reason and applied on redelivery or replay. The caller has verified the signature. Locks the event''s row, then the organization''s, for at most 3 s. Raises WL010 for what is not an event; nothing is written then.';
+'Applies a Stripe event once, whatever the number and order of deliveries. outcome: processed, duplicate, ignored, pending, or failed, which is stored with its reason and applied on redelivery or replay. The caller has verified the signature. Locks the event''s row, then the payment intent, then the organization''s row, and waits at most 3 s for each. Raises WL010 for what is not an event; nothing is written then.';

@@ -21,16 +21,16 @@ begin
         perform wallet.raise_misuse('WL010', 'data.object.currency', 'is required');
     end if;
 
-    v_payment.amount_pence := wallet.read_stripe_amount(p_session, 'amount_total');
+    v_payment.charged_pence := wallet.read_stripe_amount(p_session, 'amount_total');
     if jsonb_typeof(p_session #> '{total_details,amount_tax}') <> 'null' then
         v_tax := wallet.read_stripe_amount(p_session, 'total_details.amount_tax');
     end if;
-    if v_tax > v_payment.amount_pence then
+    if v_tax > v_payment.charged_pence then
         perform wallet.raise_misuse(
             'WL010', 'data.object.total_details.amount_tax', 'must not exceed amount_total', v_tax::text
         );
     end if;
-    v_payment.amount_pence := v_payment.amount_pence - v_tax;
+    v_payment.amount_pence := v_payment.charged_pence - v_tax;
     v_payment.tax_known := true;
     return v_payment;
 end;

@@ -27,7 +27,8 @@ begin
         v_payment.payment_method_id := wallet.read_stripe_text(p_intent, 'payment_method');
     end if;
 
-    v_payment.amount_pence := wallet.read_stripe_amount(p_intent, 'amount_received');
+    v_payment.charged_pence := wallet.read_stripe_amount(p_intent, 'amount_received');
+    v_payment.amount_pence := v_payment.charged_pence;
     v_face_value := wallet.read_stripe_text(p_intent, 'metadata.amount_pence');
     if v_face_value ~ '^[0-9]{1,18}$' then
         v_payment.amount_pence := least(v_payment.amount_pence, v_face_value::bigint);

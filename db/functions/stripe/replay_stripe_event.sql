@@ -11,11 +11,7 @@ begin
 
     select event_data into v_event from wallet.processed_stripe_webhooks where event_id = p_event_id;
     if not found then
-        return wallet.refuse(
-            'event_not_found',
-            format('No event %s was ever delivered.', p_event_id),
-            jsonb_build_object('event_id', p_event_id)
-        );
+        return wallet.refuse_unknown_event(p_event_id);
     end if;
 
     return wallet.process_stripe_event(v_event);

@@ -16,21 +16,23 @@ declare
     v_order constant text[] := array['pending', 'failed', 'expired', 'canceled', 'paid'];
     v_absorbed wallet.topups;
     v_topup wallet.topups;
-    v_card text;
 begin
     if p_topup.id is null then
         insert into wallet.topups (
             org_id, kind, status, amount_pence, currency, stripe_checkout_session_id, stripe_payment_intent_id,
-            idempotency_key, last_error
+            charged_pence, idempotency_key, last_error
         )
         values (
             p_payment.org_id, p_payment.kind, p_status, p_amount_pence, p_payment.currency,
-            p_payment.checkout_session_id, p_payment.payment_intent_id, p_idempotency_key, p_last_error
+            p_payment.checkout_session_id, p_payment.payment_intent_id,
+            nullif(p_payment.charged_pence, 0), p_idempotency_key, p_last_error
         )
         returning * into v_topup;
     elsif p_topup.status = 'paid' then
         update wallet.topups
-        set stripe_checkout_session_id = coalesce(stripe_checkout_session_id, p_payment.checkout_session_id)
+        set
+            stripe_checkout_session_id = coalesce(stripe_checkout_session_id, p_payment.checkout_session_id),
+            charged_pence = coalesce(charged_pence, nullif(p_payment.charged_pence, 0))
         where org_id = p_topup.org_id and id = p_topup.id
         returning * into v_topup;
     else
@@ -42,6 +44,7 @@ begin
             and stripe_payment_intent_id = p_payment.payment_intent_id
         returning * into v_absorbed;
 
+        -- Stripe tells of a session once it is complete or expired: its page is closed then.
         update wallet.topups
         set
             status = v_order[greatest(
@@ -56,6 +59,11 @@ begin
             end,
             stripe_checkout_session_id = coalesce(stripe_checkout_session_id, p_payment.checkout_session_id),
             stripe_payment_intent_id = coalesce(stripe_payment_intent_id, p_payment.payment_intent_id),
+            checkout_url = case when p_payment.checkout_session_id is null then checkout_url end,
+            charged_pence = coalesce(v_absorbed.charged_pence, charged_pence, nullif(p_payment.charged_pence, 0)),
+            refunded_pence = coalesce(v_absorbed.refunded_pence, refunded_pence),
+            reversed_pence = coalesce(v_absorbed.reversed_pence, reversed_pence),
+            reversals = coalesce(v_absorbed.reversals, reversals),
             idempotency_key = coalesce(v_absorbed.idempotency_key, p_idempotency_key),
             last_error = coalesce(p_last_error, last_error),
             updated_at = clock_timestamp()
@@ -63,20 +71,11 @@ begin
         returning * into v_topup;
     end if;
 
-    -- The first customer stays, and so does the first card that has paid.
-    if v_topup.status = 'paid' then
-        v_card := p_payment.payment_method_id;
-    end if;
-    update wallet.organizations
-    set
-        stripe_customer_id = coalesce(stripe_customer_id, p_payment.customer_id),
-        stripe_default_pm_id = coalesce(stripe_default_pm_id, v_card)
-    where
-        id = p_payment.org_id
-        and (
-            (stripe_customer_id is null and p_payment.customer_id is not null)
-            or (stripe_default_pm_id is null and v_card is not null)
-        );
+    perform wallet.keep_customer(
+        p_payment.org_id,
+        p_payment.customer_id,
+        case v_topup.status when 'paid' then p_payment.payment_method_id end
+    );
 
     return v_topup;
 end;

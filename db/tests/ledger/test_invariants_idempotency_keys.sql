@@ -93,7 +93,10 @@ select is_empty(
         where
             c.relnamespace = 'wallet'::regnamespace
             and i.indisunique
-            and c.relname not in ('organizations', 'processed_stripe_webhooks', 'stripe_settings')
+            and c.relname not in (
+                'freeze_rules', 'organizations', 'outbox_messages', 'processed_stripe_webhooks', 'stripe_backfills',
+                'stripe_settings', 'topup_limits', 'topup_plans', 'workers'
+            )
             and not exists (
                 select from pg_attribute as a
                 where a.attrelid = c.oid and a.attname = 'org_id' and a.attnum = any(i.indkey::smallint[])

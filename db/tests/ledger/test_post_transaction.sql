@@ -1,5 +1,5 @@
 begin;
-select plan(37);
+select plan(48);
 \ir ../support.sql
 
 do $$ begin perform pg_temp.open_wallet('acme', 0, 500); end $$;
@@ -208,6 +208,45 @@ select pg_temp.answers(
     wallet.post_transaction(pg_temp.org('deep'), 'did', 'debit', 1, 'k6', 'none', 'test'),
     '{"success": true, "balance_after": 9223372036854775806}',
     'the highest balance can be spent from'
+);
+
+-- A wallet may be frozen for spending: what anybody buys is refused, what is corrected or taken back isn't.
+do $$
+begin
+    perform pg_temp.open_wallet('frozen', 1000);
+    perform wallet.post_transaction(pg_temp.org('frozen'), 'did', 'debit', 10, 'before', 'none', 'test');
+    perform wallet.configure_freeze('operator', true, true, 'test');
+    perform wallet.freeze_wallet(pg_temp.org('frozen'), 'Under review', 'ann');
+end $$;
+select pg_temp.answers(
+    wallet.post_transaction(pg_temp.org('frozen'), type, 'debit', 10, 'spent on ' || type, overdraft, 'test'),
+    '{"success": false, "error": "wallet_frozen", "refused": "spending"}',
+    format('a frozen wallet refuses %s', type)
+)
+from (
+    values ('call_deduction', 'debt_limit'), ('sms_deduction', 'debt_limit'), ('did', 'none'), ('license', 'none')
+) as spending (type, overdraft);
+select pg_temp.answers(
+    wallet.post_transaction(
+        pg_temp.org('frozen'), type, direction, 10, concat_ws(' ', type, direction), 'debt_limit', 'test', 'x'
+    ),
+    '{"success": true}',
+    format('but no %s %s', type, direction)
+)
+from (
+    values
+    ('adjustment', 'debit'), ('adjustment', 'credit'), ('topup_reversal', 'debit'), ('topup_reversal', 'credit'),
+    ('topup', 'credit')
+) as movement (type, direction);
+select pg_temp.answers(
+    wallet.post_transaction(pg_temp.org('frozen'), 'did', 'debit', 10, 'before', 'none', 'test'),
+    '{"success": true, "duplicate": true}',
+    'what was bought before is answered as before'
+);
+do $$ begin perform wallet.unfreeze_wallet(pg_temp.org('frozen'), 'All is well', 'ann'); end $$;
+select pg_temp.answers(
+    wallet.post_transaction(pg_temp.org('frozen'), 'did', 'debit', 10, 'after', 'none', 'test'), '{"success": true}',
+    'unfrozen, it spends again'
 );
 
 -- Its callers say which of their parameters is wrong; what they let through is stopped by the table.

@@ -55,7 +55,7 @@ do $$
 begin
     update wallet.organizations
     set
-        reserved_pence = 900, wallet_auto_recharge = true, wallet_recharge_amount_pence = 7000,
+        reserved_pence = 900, wallet_auto_recharge = true, wallet_recharge_amount_pence = 70000,
         wallet_low_balance_pence = 61000, stripe_default_pm_id = 'pm_1'
     where id = pg_temp.org('acme');
 end $$;
@@ -63,7 +63,7 @@ select pg_temp.answers(
     wallet.get_wallet_summary(pg_temp.org('acme')),
     '{
         "balance_pence": 60900, "reserved_pence": 900, "available_pence": 60000, "is_low_balance": true,
-        "low_balance_pence": 61000, "auto_recharge_enabled": true, "recharge_amount_pence": 7000,
+        "low_balance_pence": 61000, "auto_recharge_enabled": true, "recharge_amount_pence": 70000,
         "has_payment_method": true
     }',
     'settings and open reservations show; what is reserved is not available'

@@ -46,9 +46,13 @@ select is_empty(
 select set_eq(
     $$select name from wallet_function where is_definer$$,
     array[
-        'add_wallet_credits', 'adjust_wallet', 'check_balance_and_deduct_asset_cost', 'configure_stripe',
-        'create_wallet', 'deduct_call_credits', 'get_health', 'process_stripe_event', 'replay_stripe_event',
-        'set_debt_limit', 'sync_user_credits'
+        'add_wallet_credits', 'adjust_wallet', 'attach_checkout_session', 'attach_stripe_customer', 'begin_backfill',
+        'begin_topup', 'check_balance_and_deduct_asset_cost', 'claim_messages', 'claim_recharges', 'configure_freeze',
+        'configure_stripe', 'create_wallet', 'deduct_call_credits', 'freeze_wallet', 'get_auto_recharge', 'get_health',
+        'get_queue_stats', 'note_worker', 'process_stripe_event', 'reconcile_stripe_object', 'record_delivery',
+        'record_recharge_result', 'replay_messages', 'replay_stripe_event', 'resolve_recharge', 'resolve_stripe_event',
+        'save_backfill', 'set_auto_recharge', 'set_debt_limit', 'set_default_payment_method', 'set_topup_limits',
+        'set_topup_plan', 'sync_user_credits', 'unfreeze_wallet'
     ],
     'these functions run with the owner''s rights, and no others'
 );

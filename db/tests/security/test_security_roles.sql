@@ -1,37 +1,61 @@
 begin;
-select plan(127);
+select plan(234);
 \ir ../support.sql
 \ir ../stripe/events.sql
 
 create temporary table caller (role) as
-values ('service_role'), ('wallet_webhook'), ('authenticated'), ('anon');
+values ('service_role'), ('wallet_webhook'), ('wallet_worker'), ('authenticated'), ('anon');
 
 -- Who may call what. A function that is not named here may be called by its owner alone.
 create temporary table may_execute (function, roles) as
 values
 ('add_wallet_credits', array['service_role']),
 ('adjust_wallet', array['service_role']),
+('attach_checkout_session', array['service_role', 'wallet_webhook']),
+('attach_stripe_customer', array['service_role', 'wallet_webhook']),
 ('balance_after_entry', array['service_role', 'authenticated']),
 ('balance_at', array['service_role', 'authenticated']),
+('begin_backfill', array['service_role']),
+('begin_topup', array['service_role', 'wallet_webhook']),
 ('check_balance_and_deduct_asset_cost', array['service_role']),
+('claim_messages', array['service_role', 'wallet_worker']),
+('claim_recharges', array['service_role', 'wallet_worker']),
+('configure_freeze', array['service_role']),
 ('configure_stripe', array['service_role']),
 ('create_wallet', array['service_role']),
 ('deduct_call_credits', array['service_role']),
 ('entry_directions', array['service_role', 'authenticated']),
 ('format_money', array['service_role', 'authenticated']),
+('freeze_wallet', array['service_role']),
+('get_auto_recharge', array['service_role']),
 ('get_health', array['service_role', 'wallet_webhook']),
+('get_queue_stats', array['service_role', 'wallet_webhook']),
 ('get_wallet_summary', array['service_role', 'authenticated']),
 ('hash_entry', array['service_role']),
 ('last_entry_before', array['service_role', 'authenticated']),
 ('list_transactions', array['service_role', 'authenticated']),
+('note_worker', array['service_role', 'wallet_worker']),
 ('process_stripe_event', array['service_role', 'wallet_webhook']),
 ('raise_misuse', array['service_role', 'authenticated']),
+('reconcile_stripe_object', array['service_role']),
+('record_delivery', array['service_role', 'wallet_worker']),
+('record_recharge_result', array['service_role', 'wallet_worker']),
 ('refuse', array['service_role', 'authenticated']),
 ('refuse_unknown_organization', array['service_role', 'authenticated']),
+('replay_messages', array['service_role']),
 ('replay_stripe_event', array['service_role']),
 ('require_value', array['service_role', 'authenticated']),
+('resolve_recharge', array['service_role']),
+('resolve_stripe_event', array['service_role']),
+('save_backfill', array['service_role']),
+('set_auto_recharge', array['service_role']),
 ('set_debt_limit', array['service_role']),
+('set_default_payment_method', array['service_role']),
+('set_topup_limits', array['service_role']),
+('set_topup_plan', array['service_role']),
+('stripe_event_types', array['service_role']),
 ('sync_user_credits', array['service_role']),
+('unfreeze_wallet', array['service_role']),
 ('validate_credits_consistency', array['service_role']),
 ('verify_ledger', array['service_role']),
 ('wallet_statement', array['service_role', 'authenticated']);
@@ -74,7 +98,12 @@ select 'service_role', relname::text, array['SELECT']
 from pg_class
 where relnamespace = 'wallet'::regnamespace and relkind in ('r', 'v')
 union all
-values ('authenticated', 'topups', array['SELECT']);
+select
+    'authenticated', relation, array['SELECT']
+from
+    unnest(
+        array['payment_methods', 'recharge_attempts', 'recharge_settings', 'topup_limits', 'topup_plans', 'topups']
+    ) as relation;
 
 select is(
     array(
@@ -108,7 +137,7 @@ select is_empty(
     ),
     format('%s has no privilege on any column either', role)
 )
-from unnest(array['wallet_webhook', 'anon']) as role;
+from unnest(array['wallet_webhook', 'wallet_worker', 'anon']) as role;
 
 -- The columns that a tenant sees: neither what a service costs its seller nor what only the machinery needs.
 select set_eq(
@@ -144,6 +173,11 @@ from (
         ]
     ),
     ('organization_changes', array[]::text[]),
+    ('stripe_refunds', array[]::text[]),
+    ('stripe_disputes', array[]::text[]),
+    ('wallet_freezes', array[]::text[]),
+    ('freeze_rules', array[]::text[]),
+    ('outbox_messages', array[]::text[]),
     ('processed_stripe_webhooks', array[]::text[]),
     ('stripe_settings', array[]::text[])
 ) as visible (relation, columns);
@@ -153,9 +187,12 @@ select results_eq(
         select
             has_schema_privilege(role, 'wallet', 'usage'),
             has_schema_privilege(role, 'wallet', 'create')
-        from (values ('service_role'), ('wallet_webhook'), ('authenticated'), ('anon'), ('public')) as who (role)
+        from (
+            values
+            ('service_role'), ('wallet_webhook'), ('wallet_worker'), ('authenticated'), ('anon'), ('public')
+        ) as who (role)
     $$,
-    $$values (true, false), (true, false), (true, false), (false, false), (false, false)$$,
+    $$values (true, false), (true, false), (true, false), (true, false), (false, false), (false, false)$$,
     'anon and PUBLIC can''t even look into the schema, and nobody can create in it'
 );
 select results_eq(
@@ -182,6 +219,11 @@ begin
             pg_temp.session('globex', '{"id": "cs_2", "payment_intent": "pi_2"}')
         )
     );
+    perform wallet.get_auto_recharge(pg_temp.org('acme'));
+    perform wallet.get_auto_recharge(pg_temp.org('globex'));
+    perform wallet.keep_payment_method(pg_temp.org('acme'), 'pm_acme');
+    perform wallet.keep_payment_method(pg_temp.org('globex'), 'pm_globex');
+    perform wallet.freeze_wallet(pg_temp.org('globex'), 'Under review', 'ann');
 end $$;
 
 create function pg_temp.as_acme(p_statement text) returns text
@@ -198,6 +240,11 @@ from (
     ('select string_agg(id::text, '','') from wallet.organizations', pg_temp.org('acme')::text),
     ('select string_agg(distinct org_id::text, '','') from wallet.credit_transactions', pg_temp.org('acme')::text),
     ('select string_agg(distinct org_id::text, '','') from wallet.topups', pg_temp.org('acme')::text),
+    ('select string_agg(distinct org_id::text, '','') from wallet.payment_methods', pg_temp.org('acme')::text),
+    ('select string_agg(distinct org_id::text, '','') from wallet.recharge_settings', pg_temp.org('acme')::text),
+    ('select count(*) from wallet.recharge_attempts', '0'),
+    ('select count(*) > 0 from wallet.topup_limits', 'true'),
+    ('select count(*) from wallet.topup_plans', '0'),
     ('select count(*) from wallet.credit_transactions', '3'),
     ('select max(wallet_balance_pence) from wallet.organizations', '5600'),
     ('select provider_cost_pence from wallet.credit_transactions', '42501'),
@@ -207,6 +254,10 @@ from (
     ('select 1 from wallet.organization_changes', '42501'),
     ('select 1 from wallet.processed_stripe_webhooks', '42501'),
     ('select 1 from wallet.ledger_totals', '42501'),
+    ('select 1 from wallet.outbox_messages', '42501'),
+    ('select 1 from wallet.stripe_refunds', '42501'),
+    ('select 1 from wallet.stripe_disputes', '42501'),
+    ('select 1 from wallet.wallet_freezes', '42501'),
     ('update wallet.organizations set wallet_balance_pence = 1', '42501'),
     ('insert into wallet.topups (org_id) values (pg_temp.org(''acme''))', '42501')
 ) as tried (statement, expected);
@@ -273,6 +324,16 @@ from (
         'processed'
     ),
     ('select wallet.get_health() ->> ''success''', 'true'),
+    ('select wallet.get_queue_stats() ->> ''success''', 'true'),
+    ('select wallet.attach_stripe_customer(pg_temp.org(''acme''), ''cus_1'') ->> ''success''', 'true'),
+    (
+        'select wallet.begin_topup(pg_temp.org(''acme''), 5000, p_return_url => ''https://acme.example'') ->> ''next''',
+        'create_session'
+    ),
+    ('select wallet.claim_messages(''w'')', '42501'),
+    ('select wallet.claim_recharges(''w'')', '42501'),
+    ('select wallet.freeze_wallet(pg_temp.org(''acme''), ''x'', ''x'')', '42501'),
+    ('select wallet.reverse_topup(null, null)', '42501'),
     ('select wallet.add_wallet_credits(pg_temp.org(''acme''), 1, ''bonus'', ''pi'')', '42501'),
     ('select wallet.post_transaction(null, null, null, null, null, null, null)', '42501'),
     ('select wallet.credit_topup(null)', '42501'),
@@ -284,6 +345,23 @@ from (
     ('select 1 from wallet.processed_stripe_webhooks', '42501'),
     ('select 1 from wallet.topups', '42501'),
     ('insert into wallet.processed_stripe_webhooks values (''evt'')', '42501')
+) as tried (statement, expected);
+
+-- The worker's role.
+select is(pg_temp.outcome('wallet_worker', '', statement), expected, format('wallet_worker: %s', statement))
+from (
+    values
+    ('select wallet.note_worker(''w'', ''1'') ->> ''success''', 'true'),
+    ('select wallet.claim_messages(''w'') ->> ''success''', 'true'),
+    ('select wallet.claim_recharges(''w'') ->> ''success''', 'true'),
+    ('select wallet.process_stripe_event(''{}'')', '42501'),
+    ('select wallet.begin_topup(pg_temp.org(''acme''), 5000)', '42501'),
+    ('select wallet.replay_messages(''w'')', '42501'),
+    ('select wallet.request_recharge(pg_temp.org(''acme''))', '42501'),
+    ('select wallet.post_transaction(null, null, null, null, null, null, null)', '42501'),
+    ('select 1 from wallet.outbox_messages', '42501'),
+    ('select 1 from wallet.recharge_attempts', '42501'),
+    ('select 1 from wallet.organizations', '42501')
 ) as tried (statement, expected);
 
 -- A backend's role: every RPC, every row to read, none to write.
@@ -309,7 +387,12 @@ from
                 pg_temp.intent(''acme'', ''{"id": "pi_4"}'')))',
             'wallet.replay_stripe_event(''evt_1'')',
             'wallet.configure_stripe(false, ''ann'')',
-            'wallet.get_health()'
+            'wallet.get_health()',
+            'wallet.freeze_wallet(pg_temp.org(''initech''), ''x'', ''ann'')',
+            'wallet.unfreeze_wallet(pg_temp.org(''initech''), ''x'', ''ann'')',
+            'wallet.configure_freeze(''operator'', true, false, ''ann'')',
+            'wallet.get_auto_recharge(pg_temp.org(''initech''))',
+            'wallet.set_topup_limits(''gbp'', 500, 100000, ''ann'')'
         ]
     ) as call;
 select is(pg_temp.outcome('service_role', '', statement), expected, format('service_role: %s', statement))

@@ -1,19 +1,23 @@
 begin;
-select plan(24);
+select plan(37);
 \ir ../support.sql
 \ir events.sql
 
-do $$ begin perform pg_temp.open_wallet('acme'); end $$;
+do $$
+begin
+    perform pg_temp.open_wallet('acme');
+    perform pg_temp.pay('globex');
+end $$;
 
 -- What an event of each type does to a wallet, and the code of the one that fails.
-create function pg_temp.applied(p_type text, p_object jsonb) returns text
+create function pg_temp.applied(p_type text, p_object jsonb, p_name text default 'acme') returns text
 language plpgsql
 as $$
 declare
     v_said text;
 begin
     v_said := wallet.apply_stripe_event(pg_temp.event('evt_1', p_type, p_object)) ->> 'outcome';
-    raise exception using errcode = 'T0001', detail = v_said || ', ' || pg_temp.payments('acme');
+    raise exception using errcode = 'T0001', detail = v_said || ', ' || pg_temp.payments(p_name);
 exception
     when sqlstate 'T0001' or sqlstate 'WL011' then
         get stacked diagnostics v_said = pg_exception_detail;
@@ -22,10 +26,7 @@ end;
 $$;
 
 select is(
-    pg_temp.applied(
-        type, case when type like 'checkout%' then pg_temp.session() else pg_temp.intent() end
-    ),
-    applied,
+    pg_temp.applied(type, coalesce(pg_temp.object_of(type, 'acme'), '{"id": "x_1"}')), applied,
     format('%s: %s', type, applied)
 )
 from (
@@ -42,12 +43,34 @@ from (
     ('payment_intent.created', 'ignored, balance 0, credits 0, top-ups none'),
     ('payment_intent.partially_funded', 'ignored, balance 0, credits 0, top-ups none'),
     ('charge.succeeded', 'ignored, balance 0, credits 0, top-ups none'),
-    ('payment_method.attached', 'ignored, balance 0, credits 0, top-ups none'),
-    ('refund.created', 'unsupported_event'),
-    ('charge.refunded', 'unsupported_event'),
-    ('charge.refund.updated', 'unsupported_event'),
-    ('charge.dispute.created', 'unsupported_event'),
-    ('charge.dispute.closed', 'unsupported_event')
+    ('charge.refund.updated', 'ignored, balance 0, credits 0, top-ups none'),
+    ('charge.dispute.updated', 'ignored, balance 0, credits 0, top-ups none'),
+    ('customer.deleted', 'ignored, balance 0, credits 0, top-ups none'),
+    ('refund.created', 'pending, balance 0, credits 0, top-ups none'),
+    ('charge.refunded', 'pending, balance 0, credits 0, top-ups none'),
+    ('charge.dispute.created', 'pending, balance 0, credits 0, top-ups none'),
+    ('radar.early_fraud_warning.created', 'pending, balance 0, credits 0, top-ups none')
+) as handled (type, applied);
+
+-- Of a payment that was credited.
+select is(
+    pg_temp.applied(type, pg_temp.object_of(type, 'globex'), 'globex'), applied,
+    format('%s of a credited payment: %s', type, applied)
+)
+from (
+    values
+    ('refund.created', 'processed, balance 4000, credits 1, top-ups paid'),
+    ('refund.updated', 'processed, balance 4000, credits 1, top-ups paid'),
+    ('refund.failed', 'processed, balance 4000, credits 1, top-ups paid'),
+    ('charge.refunded', 'processed, balance 4000, credits 1, top-ups paid'),
+    ('charge.dispute.created', 'processed, balance 5000, credits 1, top-ups paid'),
+    ('charge.dispute.funds_withdrawn', 'processed, balance 0, credits 1, top-ups paid'),
+    ('charge.dispute.funds_reinstated', 'processed, balance 5000, credits 1, top-ups paid'),
+    ('charge.dispute.closed', 'processed, balance 5000, credits 1, top-ups paid'),
+    ('radar.early_fraud_warning.created', 'processed, balance 5000, credits 1, top-ups paid'),
+    ('payment_method.attached', 'processed, balance 5000, credits 1, top-ups paid'),
+    ('payment_method.automatically_updated', 'processed, balance 5000, credits 1, top-ups paid'),
+    ('payment_method.detached', 'processed, balance 5000, credits 1, top-ups paid')
 ) as handled (type, applied);
 
 select is(

@@ -1,5 +1,5 @@
 begin;
-select plan(46);
+select plan(65);
 \ir ../support.sql
 \ir events.sql
 
@@ -351,6 +351,160 @@ select pg_temp.answers(
     ),
     '{"success": true, "duplicate": true, "balance_after": 5000}',
     'is not booked again by a backend under a key of its own'
+);
+
+-- A checkout of ours: the row, with its price, its credit and its bonus, comes before the payment.
+create function pg_temp.begin_plan(p_name text, p_plan text) returns jsonb
+language plpgsql
+as $$
+begin
+    perform pg_temp.open_wallet(p_name);
+    perform wallet.attach_stripe_customer(pg_temp.org(p_name), 'cus_1');
+    return wallet.begin_topup(pg_temp.org(p_name), p_plan => p_plan, p_return_url => 'https://acme.example')
+    #> '{request,params,metadata}';
+end;
+$$;
+
+create function pg_temp.plan_session(p_name text, p_metadata jsonb, p_changes jsonb default '{}') returns jsonb
+language sql
+return pg_temp.session(
+    p_name,
+    jsonb_build_object('id', 'cs_' || p_name, 'payment_intent', 'pi_' || p_name, 'metadata', p_metadata) || p_changes
+);
+
+create temporary table begun as
+select
+    name,
+    pg_temp.begin_plan(name, plan) as metadata
+from (
+    select wallet.set_topup_plan('big', 'Big', 'gbp', 4000, 5000, 'test', p_bonus_pence => 1000)
+) as a, lateral (
+    select wallet.set_topup_plan('plain', 'Plain', 'gbp', 5000, 5000, 'test', p_bonus_pence => 500)
+) as b, lateral (
+    values
+    ('big', 'big'), ('big, taxed', 'big'), ('big, intent first', 'big'), ('booked', 'plain'), ('unnamed', 'plain')
+) as wish (name, plan);
+
+select pg_temp.answers(
+    pg_temp.tell(
+        'checkout.session.completed', pg_temp.plan_session('big', metadata, jsonb_build_object('amount_total', paid))
+    ),
+    '{"success": false, "outcome": "failed", "error": "amount_mismatch"}',
+    format('%s paid for a plan that costs 4000 are for a person to see', paid)
+)
+from begun, unnest(array[3999, 4001, 5000, 6000]) as paid
+where name = 'big';
+select pg_temp.answers(
+    pg_temp.tell('checkout.session.completed', pg_temp.plan_session('big', metadata, '{"amount_total": 4000}')),
+    '{"success": true, "outcome": "processed", "amount_pence": 5000, "bonus_pence": 1000, "balance_after": 6000}',
+    'the price of a plan credits its face value and its bonus'
+)
+from begun
+where name = 'big';
+select is(
+    (
+        select string_agg(concat_ws(' ', type, amount_pence, idempotency_key), ', ' order by entry_number)
+        from wallet.credit_transactions
+        where org_id = pg_temp.org('big')
+    ),
+    'topup 5000 topup:pi_big, bonus 1000 bonus:topup:pi_big',
+    'as two entries'
+);
+select pg_temp.answers(
+    pg_temp.tell(
+        'payment_intent.succeeded',
+        pg_temp.intent('big', jsonb_build_object('id', 'pi_big', 'amount_received', 4000, 'metadata', metadata))
+    ),
+    '{"success": true, "outcome": "processed", "duplicate": true, "balance_after": 6000}',
+    'its other event credits neither again'
+)
+from begun
+where name = 'big';
+select is(pg_temp.entries(pg_temp.org('big')), 2::bigint, 'nor adds an entry');
+select is(pg_temp.messages('big', 'topup_completed'), 1::bigint, 'both are told to the outbox, once');
+select pg_temp.answers(
+    payload, '{"amount_pence": 5000, "bonus_pence": 1000, "balance_pence": 6000}', 'with both amounts'
+)
+from wallet.outbox_messages
+where org_id = pg_temp.org('big') and topic = 'topup_completed';
+select pg_temp.answers(
+    pg_temp.tell(
+        'checkout.session.completed',
+        pg_temp.plan_session(
+            'big, taxed', metadata, '{"amount_total": 4800, "total_details": {"amount_tax": 800}}'
+        )
+    ),
+    '{"success": true, "outcome": "processed", "balance_after": 6000}',
+    'tax comes on top of the price'
+)
+from begun
+where name = 'big, taxed';
+select is(
+    (select charged_pence::bigint from wallet.topups where org_id = pg_temp.org('big, taxed')), 4800::bigint,
+    'and is remembered, for refunds are shares of all that was charged'
+);
+select pg_temp.answers(
+    pg_temp.tell(
+        'payment_intent.succeeded',
+        pg_temp.intent(
+            'big, intent first',
+            jsonb_build_object('id', 'pi_big, intent first', 'amount_received', received, 'metadata', metadata)
+        )
+    ),
+    answer,
+    format('a payment intent of %s: %s', received, answer)
+)
+from
+    begun,
+    (
+        values
+        (3999, '{"outcome": "failed", "error": "amount_mismatch"}'::jsonb),
+        (4800, '{"outcome": "processed", "duplicate": false, "balance_after": 6000}')
+    ) as paid (received, answer)
+where name = 'big, intent first';
+
+-- A backend may have booked that payment under a key of its own before the event comes.
+do $$
+begin
+    perform wallet.add_wallet_credits(
+        pg_temp.org('booked'), 5000, 'topup', 'pi_booked', p_idempotency_key => 'order 3'
+    );
+end $$;
+select pg_temp.answers(
+    pg_temp.tell('checkout.session.completed', pg_temp.plan_session('booked', metadata)),
+    '{"success": true, "outcome": "processed", "duplicate": true, "balance_after": 5500}',
+    'what a backend has booked under its own key is not booked again for our row; its bonus is due still'
+)
+from begun
+where name = 'booked';
+select is(
+    pg_temp.payments('booked'), 'balance 5500, credits 1, top-ups paid', 'and there is one top-up'
+);
+
+-- What becomes known late counts for what was taken back already.
+do $$
+begin
+    perform pg_temp.pay('unnamed');
+    perform pg_temp.tell('refund.created', pg_temp.refund('unnamed', '{"amount": 2500}'));
+end $$;
+select pg_temp.answers(
+    pg_temp.tell('checkout.session.completed', pg_temp.plan_session('unnamed', metadata)),
+    '{"success": true, "outcome": "processed", "duplicate": true}',
+    'a bonus that is credited after a refund'
+)
+from begun
+where name = 'unnamed';
+select is(pg_temp.balance(pg_temp.org('unnamed')), 2750::bigint, 'is reversed in the same proportion');
+do $$
+begin
+    perform pg_temp.open_wallet('tax told late');
+    perform wallet.add_wallet_credits(pg_temp.org('tax told late'), 5000, 'topup', 'pi_tax told late');
+    perform pg_temp.tell('refund.created', pg_temp.refund('tax told late', '{"amount": 3000}'));
+    perform pg_temp.pay('tax told late', 5000, 6000);
+end $$;
+select is(
+    pg_temp.balance(pg_temp.org('tax told late')), 2500::bigint,
+    'and a refund that came before anything told of the tax is its right share in the end'
 );
 
 -- Customer and card.

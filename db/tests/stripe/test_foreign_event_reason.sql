@@ -62,19 +62,19 @@ select is(
 
 do $$ begin perform wallet.configure_stripe(true, 'test', 'acct_1'); end $$;
 select pg_temp.answers(
-    pg_temp.deliver('evt_' || md5(event), 'refund.created', '{"id": "re_1"}', event::jsonb),
+    pg_temp.deliver('evt_' || md5(event), 'refund.created', pg_temp.refund('nobody'), event::jsonb),
     jsonb_build_object('outcome', outcome),
     format('a refund that says %s is %s', event, outcome)
 )
 from (
     values
-    ('{"livemode": true, "account": "acct_1"}', 'failed'),
+    ('{"livemode": true, "account": "acct_1"}', 'pending'),
     ('{"livemode": true, "account": "acct_2"}', 'ignored'),
     ('{"livemode": false, "account": "acct_1"}', 'ignored')
 ) as refund (event, outcome);
 do $$ begin perform wallet.configure_stripe(false, 'test'); end $$;
 select pg_temp.answers(
-    pg_temp.deliver('evt_live_refund', 'refund.created', '{"id": "re_1"}', '{"livemode": true}'),
+    pg_temp.deliver('evt_live_refund', 'refund.created', pg_temp.refund('nobody'), '{"livemode": true}'),
     '{"outcome": "failed"}',
     'a live refund in test mode is for a person to see'
 );

@@ -1,5 +1,5 @@
 begin;
-select plan(18);
+select plan(32);
 \ir ../support.sql
 \ir events.sql
 
@@ -122,6 +122,81 @@ end $$;
 select is(
     pg_temp.payments('tied'), 'balance 5000, credits 1, top-ups paid', 'of two events of one second none is dropped'
 );
+
+-- The cumulative amount_refunded is applied per event; the second partial refund is dropped; the full amount is taken.
+do $$ begin perform pg_temp.pay('refunded'); end $$;
+select pg_temp.answers(
+    pg_temp.tell(type, object), jsonb_build_object('outcome', 'processed', 'reversed_pence', reversed), what
+)
+from (
+    values
+    (
+        'charge.refunded', pg_temp.charge('refunded', '{"amount_refunded": 1000}'), 1000,
+        'a first partial refund takes its share, not the full amount'
+    ),
+    (
+        'charge.refunded', pg_temp.charge('refunded', '{"amount_refunded": 3000}'), 3000,
+        'the next sum takes only what it has grown by'
+    ),
+    (
+        'refund.created', pg_temp.refund('refunded', '{"id": "re_1", "amount": 1000}'), 3000,
+        'the refunds that it is made of take nothing again'
+    ),
+    (
+        'refund.created', pg_temp.refund('refunded', '{"id": "re_2", "amount": 2000}'), 3000,
+        'neither the first nor the second'
+    ),
+    (
+        'refund.created', pg_temp.refund('refunded', '{"id": "re_3", "amount": 500}'), 3500,
+        'a later partial refund isn''t dropped'
+    )
+) as told (type, object, reversed, what);
+select is(pg_temp.reversals('refunded'), '-1000 -2000 -500', 'three movements came of three refunds');
+
+-- A refund or chargeback never takes the credits back; a won dispute is never restored, or restored but not netted
+-- from a later refund.
+do $$ begin perform pg_temp.pay('disputed'); end $$;
+select pg_temp.answers(pg_temp.tell(type, object), jsonb_build_object('balance_after', balance), what)
+from (
+    values
+    ('refund.created', pg_temp.refund('disputed'), 4000, 'a refund takes the credits back'),
+    (
+        'charge.dispute.funds_withdrawn', pg_temp.dispute('disputed', '{"amount": 4000}'), 0,
+        'so does a chargeback'
+    ),
+    (
+        'charge.dispute.funds_reinstated', pg_temp.dispute('disputed', '{"amount": 4000, "status": "won"}'), 4000,
+        'a won dispute is restored'
+    ),
+    (
+        'refund.created', pg_temp.refund('disputed', '{"id": "re_2", "amount": 4000}'), 0,
+        'and a later refund takes what was restored, no more'
+    )
+) as told (type, object, balance, what);
+select is(pg_temp.reversals('disputed'), '-1000 -4000 +4000 -4000', 'each movement is one entry');
+
+-- A reversal that hits check (balance >= 0) fails for ever.
+do $$
+begin
+    perform pg_temp.pay('spent');
+    perform wallet.deduct_call_credits(pg_temp.org('spent'), 'call', 'v', 100, 5300, 5300);
+end $$;
+select pg_temp.answers(
+    pg_temp.tell('charge.dispute.funds_withdrawn', pg_temp.dispute('spent')),
+    '{"success": true, "outcome": "processed", "balance_before": -300, "balance_after": -5300}',
+    'money that is spent already is taken back all the same, beyond zero and the debt limit'
+);
+select pg_temp.answers(
+    wallet.deduct_call_credits(pg_temp.org('spent'), 'call 2', 'v', 1, 1, 1),
+    '{"success": false, "error": "debt_limit_exceeded"}',
+    'what is owed blocks spending'
+);
+select pg_temp.answers(
+    pg_temp.tell('charge.dispute.funds_reinstated', pg_temp.dispute('spent')),
+    '{"outcome": "processed", "balance_after": -300}',
+    'until it comes back'
+);
+
 select pg_temp.books_are_right();
 
 select * from finish();

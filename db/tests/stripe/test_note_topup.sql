@@ -1,5 +1,5 @@
 begin;
-select plan(8);
+select plan(10);
 \ir ../support.sql
 \ir events.sql
 
@@ -44,6 +44,31 @@ from wallet.topups as t
 where org_id = pg_temp.org('globex');
 select is(pg_temp.balance(pg_temp.org('acme')), 100::bigint, 'none of this moves money');
 select pg_temp.books_are_right();
+
+-- A failure is told to the outbox once; that of an automatic recharge is told by its attempt.
+do $$
+begin
+    perform pg_temp.open_wallet('unlucky');
+    perform pg_temp.tell(
+        'payment_intent.payment_failed',
+        pg_temp.intent(
+            'unlucky', jsonb_build_object('id', 'pi_' || place, 'last_payment_error', '{"message": "Declined."}'::jsonb)
+        )
+    )
+    from unnest(array[1, 1, 2]) as place;
+    perform pg_temp.tell(
+        'payment_intent.payment_failed',
+        jsonb_set(pg_temp.intent('unlucky', '{"id": "pi_3"}'), '{metadata,type}', '"wallet_auto_recharge"')
+    );
+end $$;
+select is(
+    pg_temp.messages('unlucky', 'payment_failed'), 2::bigint, 'each payment that fails is told to the outbox once'
+);
+select is(
+    (select min(payload ->> 'message') from wallet.outbox_messages where org_id = pg_temp.org('unlucky')),
+    'A top-up of an unknown amount failed: Declined.',
+    'with Stripe''s reason'
+);
 
 select * from finish();
 rollback;

@@ -1,5 +1,5 @@
 begin;
-select plan(6);
+select plan(7);
 \ir ../support.sql
 \ir events.sql
 
@@ -19,10 +19,11 @@ select pg_temp.answers(
 select is(
     pg_temp.payments('acme'), 'balance 5000, credits 1, top-ups paid', 'on the top-up that waited for it'
 );
+select is(pg_temp.stored('evt_1'), 'processed 2', 'and closes the unpaid session''s event, which waited too');
 select pg_temp.answers(
     pg_temp.deliver('evt_1', 'checkout.session.completed', pg_temp.session('acme', '{"payment_status": "unpaid"}')),
-    '{"success": true, "outcome": "processed"}',
-    'the unpaid session, delivered once more, has nothing left to wait for'
+    '{"success": true, "outcome": "duplicate"}',
+    'so that, delivered once more, it is a duplicate'
 );
 select is(
     pg_temp.payments('acme'), 'balance 5000, credits 1, top-ups paid', 'and takes nothing back'

@@ -1,5 +1,5 @@
 begin;
-select plan(32);
+select plan(38);
 \ir ../support.sql
 \ir events.sql
 
@@ -97,6 +97,46 @@ select pg_temp.answers(
 select pg_temp.answers(
     pg_temp.saved('{"status": "paid"}', '{}', 5000), '{"status": "paid", "last_error": null}',
     'a paid top-up takes no reason of a failure'
+);
+
+create function pg_temp.absorbed() returns jsonb
+language plpgsql
+as $$
+declare
+    v_topup wallet.topups;
+begin
+    update wallet.topups
+    set status = 'pending', idempotency_key = null, stripe_payment_intent_id = null, charged_pence = null
+    where org_id = pg_temp.org('acme')
+    returning * into v_topup;
+    insert into wallet.topups (
+        org_id, kind, status, amount_pence, currency, stripe_payment_intent_id, idempotency_key, charged_pence,
+        refunded_pence, reversed_pence, reversals
+    )
+    values (
+        pg_temp.org('acme'), 'wallet_topup', 'paid', 5000, 'gbp', 'pi_1', 'topup:pi_1', 6000, 600, 500, 2
+    );
+    return to_jsonb(wallet.save_topup(v_topup, pg_temp.payment(), 'paid', 5000, 'topup:pi_1'));
+end;
+$$;
+
+-- What was charged, and what was taken back.
+select pg_temp.answers(
+    pg_temp.saved(stored::jsonb, payment::jsonb, 5000), jsonb_build_object('charged_pence', charged),
+    format('%s, then charged %s: %s', stored, payment, coalesce(charged::text, 'unknown'))
+)
+from (
+    values
+    ('{"charged_pence": null}', '{"charged_pence": 6000}', 6000),
+    ('{"charged_pence": null}', '{"charged_pence": 0}', null),
+    ('{"charged_pence": 6000}', '{"charged_pence": 5000}', 6000),
+    ('{"status": "paid", "charged_pence": null}', '{"charged_pence": 6000}', 6000),
+    ('{"status": "paid", "charged_pence": 6000}', '{"charged_pence": 5000}', 6000)
+) as told (stored, payment, charged);
+select pg_temp.answers(
+    pg_temp.absorbed(),
+    '{"charged_pence": 6000, "refunded_pence": 600, "reversed_pence": 500, "reversals": 2}',
+    'a row that a payment intent has made of its own leaves all that to the real one'
 );
 
 select * from finish();
