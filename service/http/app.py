@@ -14,21 +14,28 @@ from aiohttp import web
 
 from ..database.pool import Database
 from ..settings import ServiceSettings
+from ..stripe_api.client import stripe_client
 from .answers import JsonRequestHandler, answer_in_json
 from .health import show_health
-from .keys import DATABASE, SETTINGS
+from .keys import DATABASE, SETTINGS, STRIPE
 from .stripe import MAX_BODY_BYTES, receive_stripe_event
+from .tokens import requires_token
+from .topups import create_topup
 
 log = structlog.get_logger()
 
 STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
+TOPUPS_PATH = "/api/wallet/topups"
 
 
 def create_app(settings: ServiceSettings) -> web.Application:
     app = web.Application(middlewares=[answer_in_json], client_max_size=MAX_BODY_BYTES)
     app[SETTINGS] = settings
     app.cleanup_ctx.append(_open_database)
+    if settings.stripe_secret_key:
+        app.cleanup_ctx.append(_open_stripe)
     app.router.add_post(STRIPE_WEBHOOK_PATH, receive_stripe_event)
+    app.router.add_post(TOPUPS_PATH, requires_token(create_topup))
     app.router.add_get("/health", show_health)
     return app
 
@@ -43,6 +50,12 @@ async def _open_database(app: web.Application) -> AsyncIterator[None]:
     await database.open()
     yield
     await database.close()
+
+
+async def _open_stripe(app: web.Application) -> AsyncIterator[None]:
+    async with stripe_client(app[SETTINGS]) as client:
+        app[STRIPE] = client
+        yield
 
 
 @asynccontextmanager

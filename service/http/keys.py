@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from aiohttp import web
+from stripe import StripeClient
 
 from ..database.pool import Database
 from ..settings import ServiceSettings
 
 DATABASE = web.AppKey("DATABASE", Database)
 SETTINGS = web.AppKey("SETTINGS", ServiceSettings)
+STRIPE = web.AppKey("STRIPE", StripeClient)  # where there is a STRIPE_SECRET_KEY
 
 # What a handler adds to the one line that is logged about its request.
 LOG_FIELDS = web.RequestKey("LOG_FIELDS", dict[str, Any])

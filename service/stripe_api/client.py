@@ -33,4 +33,4 @@ async def stripe_client(
             http_client=http,
         )
     finally:
-        await http.close_async()
+        await http.close_async()  # type: ignore[no-untyped-call]
