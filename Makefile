@@ -40,6 +40,10 @@ rollback: $(runtime) ## undo the last migration
 serve: $(runtime) ## start the HTTP service alone, against DATABASE_URL
 	@exec $(venv)/bin/wallet serve
 
+.PHONY: worker
+worker: $(runtime) ## deliver alerts and make automatic recharges, against DATABASE_URL
+	@exec $(venv)/bin/wallet worker
+
 .PHONY: test
 test: $(tools) ## run pgTAP and pytest against real PostgreSQL servers
 	@exec $(venv)/bin/pytest
