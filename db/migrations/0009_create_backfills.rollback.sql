@@ -1,0 +1,1 @@
+drop table wallet.stripe_backfills cascade;
