@@ -5,8 +5,12 @@ from __future__ import annotations
 import click
 
 from . import __version__
+from .commands.backfill import backfill_command
 from .commands.base import Commands
+from .commands.doctor import doctor_command
 from .commands.operate import replay_command, verify_command
+from .commands.register_webhook import register_webhook_command
+from .commands.sandbox import sandbox_command
 from .commands.send_test_event import send_test_event_command
 from .commands.start import (
     demo_command,
@@ -15,6 +19,8 @@ from .commands.start import (
     run_command,
     serve_command,
 )
+from .commands.topup import topup_command
+from .commands.worker import worker_command
 from .signals import StopSignals
 
 
@@ -33,11 +39,17 @@ def main(context: click.Context) -> None:
 for command in (
     run_command,
     serve_command,
+    worker_command,
+    sandbox_command,
     demo_command,
     migrate_command,
     rollback_command,
     replay_command,
     verify_command,
     send_test_event_command,
+    topup_command,
+    backfill_command,
+    register_webhook_command,
+    doctor_command,
 ):
     main.add_command(command)

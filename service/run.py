@@ -1,37 +1,47 @@
-"""`wallet run` and `wallet serve`: the service with a database of its own, or alone."""
+"""`wallet run` and `wallet serve`: everything on one machine, or the service alone."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
-import os
-import secrets
 import shlex
 import shutil
 import socket
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import click
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from .database.embedded import EmbeddedServer
 from .database.migrate import migrate
-from .http.app import STRIPE_WEBHOOK_PATH, listen, running
+from .home import (
+    HOME,
+    SANDBOX_FOLDER,
+    published_sandbox,
+    read_or_create_secret,
+    read_or_create_token,
+    sandbox_settings,
+)
+from .http.app import STRIPE_WEBHOOK_PATH, listen, listener_url, running
 from .logs import configure_logging
-from .settings import ServiceSettings, Settings
+from .sandbox.app import running_sandbox
+from .settings import ServiceSettings, Settings, WorkerSettings
 from .signals import StopSignals
-
-HOME = Path(".pgwallet")
-SECRET_FILE = HOME / "webhook_secret"
+from .worker.work import work
 
 SERVICE_ROLE = "pgwallet_service"
+WORKER_ROLE = "pgwallet_worker"
 
 # Always the same, so that the command that sends an event needs no argument.
 DEMO_ORG_ID = UUID("00000000-0000-4000-8000-000000000001")
+
+SANDBOX_PORT = 12111
 
 DEFAULT_WEBHOOK_URL = "http://127.0.0.1:8080" + STRIPE_WEBHOOK_PATH
 
@@ -48,8 +58,8 @@ def run(settings: Settings, signals: StopSignals) -> None:
     configure_logging()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         if settings.database_url:
-            service_url = settings.database_url.get_secret_value()
-            migrate(service_url)
+            url = service_url = worker_url = settings.database_url.get_secret_value()
+            migrate(url)
             psql = 'psql "$DATABASE_URL"'
         else:
             server = EmbeddedServer(HOME)
@@ -60,43 +70,69 @@ def run(settings: Settings, signals: StopSignals) -> None:
             url = server.ensure_database()
             migrate(url)
             ensure_service_role(url)
+            ensure_service_role(url, WORKER_ROLE, "wallet_worker")
             _create_demo_wallet(url)
             service_url = server.url(user=SERVICE_ROLE)
+            worker_url = server.url(user=WORKER_ROLE)
             psql = shlex.join([_shorten(server.binaries / "psql"), url])
 
         listener = stack.enter_context(_listen_nearby(settings))
-        service = ServiceSettings.load(
-            database_url=service_url,
-            stripe_webhook_secret=settings.stripe_webhook_secret or read_or_create_secret(),
-        )
+        common: dict[str, Any] = {
+            "stripe_webhook_secret": settings.stripe_webhook_secret or read_or_create_secret(),
+            "api_token": settings.api_token or read_or_create_token(),
+        }
+        sandbox = None
+        if settings.stripe_secret_key is None:
+            sandbox = stack.enter_context(_listen_nearby_for_sandbox())
+            common |= sandbox_settings(listener_url(sandbox))
+        service = ServiceSettings.load(database_url=service_url, **common)
+        worker = WorkerSettings.load(database_url=worker_url, **common)
 
         def announce(url: str) -> None:
-            click.echo(_next_steps(url, psql, has_demo_wallet=not settings.database_url))
+            click.echo(_next_steps(url, psql, service, has_demo_wallet=not settings.database_url))
 
-        asyncio.run(_serve_until_stopped(service, listener, signals, announce))
+        asyncio.run(_run_until_stopped(service, worker, listener, sandbox, signals, announce))
+
+
+async def _run_until_stopped(
+    service: ServiceSettings,
+    worker: WorkerSettings,
+    listener: socket.socket,
+    sandbox: socket.socket | None,
+    signals: StopSignals,
+    announce: Announce,
+) -> None:
+    """The sandbox outlives those who call it, and the service the worker."""
+    stop = signals.set_event()
+    async with AsyncExitStack() as stack:
+        if sandbox:
+            webhook = listener_url(listener) + STRIPE_WEBHOOK_PATH
+            secret = service.webhook_secrets[0]
+            url = await stack.enter_async_context(
+                running_sandbox(SANDBOX_FOLDER, sandbox, (webhook, secret))
+            )
+            stack.enter_context(published_sandbox(url))
+        url = await stack.enter_async_context(running(service, listener))
+        announce(url)
+        await work(worker, stop)
 
 
 async def _serve_until_stopped(
-    settings: ServiceSettings,
-    listener: socket.socket,
-    signals: StopSignals,
-    announce: Announce | None = None,
+    settings: ServiceSettings, listener: socket.socket, signals: StopSignals
 ) -> None:
     stop = signals.set_event()
-    async with running(settings, listener) as url:
-        if announce:
-            announce(url)
+    async with running(settings, listener):
         await stop.wait()
 
 
-def ensure_service_role(url: str) -> None:
-    """Let the service log in as a role that can call its functions and do nothing else."""
+def ensure_service_role(url: str, role: str = SERVICE_ROLE, group: str = "wallet_webhook") -> None:
+    """A login that can call the functions of its group and do nothing else."""
     with psycopg.connect(url, autocommit=True) as connection:
-        roles = connection.execute(
-            "select from pg_catalog.pg_roles where rolname = %s", [SERVICE_ROLE]
-        )
+        roles = connection.execute("select from pg_catalog.pg_roles where rolname = %s", [role])
         if not roles.rowcount:
-            connection.execute(f"create role {SERVICE_ROLE} login in role wallet_webhook")
+            connection.execute(
+                SQL("create role {} login in role {}").format(Identifier(role), Identifier(group))
+            )
 
 
 def _create_demo_wallet(url: str) -> None:
@@ -114,6 +150,14 @@ def _listen(settings: Settings) -> socket.socket:
         ) from None
 
 
+def _listen_nearby_for_sandbox() -> socket.socket:
+    """The same port each time, where it is free, so that pages left open go on working."""
+    try:
+        return listen("127.0.0.1", SANDBOX_PORT)
+    except OSError:
+        return listen("127.0.0.1", 0)
+
+
 def _listen_nearby(settings: Settings) -> socket.socket:
     """Where nobody asked for the port, any other is better than none."""
     if "port" not in settings.model_fields_set:
@@ -126,26 +170,28 @@ def _listen_nearby(settings: Settings) -> socket.socket:
     return _listen(settings)
 
 
-def _next_steps(url: str, psql: str, *, has_demo_wallet: bool) -> str:
-    webhook = url + STRIPE_WEBHOOK_PATH
-    send = [program(), "send-test-event", "--amount", "5000"]
+def _next_steps(url: str, psql: str, settings: Settings, *, has_demo_wallet: bool) -> str:
+    topup = [program(), "topup", "--amount", "5000"]
     if not has_demo_wallet:
-        send += ["--org", "ORGANIZATION_ID"]
-    if webhook != DEFAULT_WEBHOOK_URL:
-        send += ["--url", webhook]
+        topup += ["--org", "ORGANIZATION_ID"]
+    if settings.stripe_api_base:
+        stripe = f"{settings.stripe_api_base} (the sandbox: no money moves)"
+    else:
+        stripe = f"the {'live' if settings.livemode else 'test'} mode of STRIPE_SECRET_KEY"
     query = "select name, wallet_balance_pence from wallet.organizations"
     return f"""
 pgwallet is running.
 
   Service    {url}/health
-  Webhook    {webhook}
+  Webhook    {url + STRIPE_WEBHOOK_PATH}
+  Stripe     {stripe}
   Database   {psql}
 
-Send a signed payment of £50.00 to the webhook, from another terminal:
+Start a top-up of £50.00 in another terminal, and open the page that this prints:
 
-  {" ".join(send)}
+  {" ".join(topup)}
 
-and see it in the wallet:
+Once it is paid there, see it in the wallet:
 
   {psql} -c '{query}'
 
@@ -168,24 +214,3 @@ def _shorten(path: Path) -> str:
     with suppress(ValueError):
         return str(path.relative_to(Path.cwd()))
     return str(path)
-
-
-def read_secret() -> str:
-    """The signing secret that the first `wallet run` made here."""
-    secret = SECRET_FILE.read_text().strip()
-    if not secret.startswith("whsec_"):
-        raise click.ClickException(
-            f"{SECRET_FILE} holds no signing secret: delete it, and `wallet run` makes a new one."
-        )
-    return secret
-
-
-def read_or_create_secret() -> str:
-    HOME.mkdir(mode=0o700, exist_ok=True)
-    try:
-        descriptor = os.open(SECRET_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return read_secret()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"whsec_{secrets.token_hex(32)}\n")
-    return read_secret()

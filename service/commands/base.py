@@ -12,7 +12,7 @@ import psycopg
 from ..database.embedded import EmbeddedServerError, borrow_server
 from ..database.migrate import MigrationError
 from ..database.sql_files import SqlFilesError
-from ..run import HOME
+from ..home import HOME
 from ..settings import Settings, SettingsError
 from ..signals import StopSignals
 

@@ -9,8 +9,9 @@ from uuid import UUID
 import click
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
+from ..home import SECRET_FILE, read_secret
 from ..http.app import STRIPE_WEBHOOK_PATH
-from ..run import DEFAULT_WEBHOOK_URL, DEMO_ORG_ID, SECRET_FILE, read_secret
+from ..run import DEFAULT_WEBHOOK_URL, DEMO_ORG_ID
 from ..sandbox import events
 from ..settings import Settings, SettingsError
 from .base import Failure

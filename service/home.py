@@ -1,0 +1,78 @@
+"""What `wallet run` keeps in .pgwallet, for itself and for the commands of other terminals."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from .settings import Settings
+
+HOME = Path(".pgwallet")
+SECRET_FILE = HOME / "webhook_secret"
+TOKEN_FILE = HOME / "api_token"
+SANDBOX_FOLDER = HOME / "stripe"
+SANDBOX_URL_FILE = HOME / "sandbox_url"
+
+SANDBOX_KEY = "sk_test_sandbox"
+
+
+def load_settings() -> Settings:
+    """The settings; without a key for Stripe, those of the sandbox of a `wallet run` here."""
+    settings = Settings.load()
+    if settings.stripe_secret_key is None and SANDBOX_URL_FILE.exists():
+        return Settings.load(**sandbox_settings(SANDBOX_URL_FILE.read_text().strip()))
+    return settings
+
+
+def sandbox_settings(url: str) -> dict[str, str]:
+    return {
+        "stripe_secret_key": SANDBOX_KEY,
+        "stripe_api_base": url,
+        "checkout_return_url": url + "/return",
+    }
+
+
+@contextmanager
+def published_sandbox(url: str) -> Iterator[None]:
+    """Let the commands of other terminals find the sandbox, as long as it runs."""
+    SANDBOX_URL_FILE.write_text(url + "\n")
+    try:
+        yield
+    finally:
+        SANDBOX_URL_FILE.unlink(missing_ok=True)
+
+
+def read_secret() -> str:
+    """The signing secret that the first `wallet run` made here."""
+    secret = SECRET_FILE.read_text().strip()
+    if not secret.startswith("whsec_"):
+        raise click.ClickException(
+            f"{SECRET_FILE} holds no signing secret: delete it, and `wallet run` makes a new one."
+        )
+    return secret
+
+
+def read_or_create_secret() -> str:
+    _create(SECRET_FILE, f"whsec_{secrets.token_hex(32)}")
+    return read_secret()
+
+
+def read_or_create_token() -> str:
+    _create(TOKEN_FILE, secrets.token_hex(32))
+    return TOKEN_FILE.read_text().strip()
+
+
+def _create(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, unless it is there."""
+    HOME.mkdir(mode=0o700, exist_ok=True)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
