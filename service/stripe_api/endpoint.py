@@ -10,6 +10,8 @@ from uuid import uuid4
 import stripe
 from stripe import StripeClient, WebhookEndpoint
 
+from ..sandbox.resources.webhook_endpoints import LOCAL_ID
+
 DESCRIPTION = "pgwallet"
 
 # The handlers are written and tested against this one, whatever the account's default is.
@@ -61,6 +63,8 @@ async def register(
     the URL are disabled.
     """
     known = [each for each in await list_endpoints(client) if each.url == url]
+    if any(each.id == LOCAL_ID for each in known):
+        raise EndpointRefused("The sandbox of `wallet run` sends its events there already.")
     enabled = [each for each in known if each.status == "enabled"]
     fitting = [each for each in known if each.api_version == API_VERSION]
 

@@ -24,6 +24,7 @@ GENERATED = re.compile(
     r"|(?P<hash>\b[0-9a-f]{64}\b)"
     r"|(?P<version>(?<=PostgreSQL )[\d.]+|(?<=server_version\": \")[\d.]+)"
     r"|(?P<port>(?<=//127\.0\.0\.1:)\d+)"
+    r"|(?P<seconds>(?<=oldest_pending_seconds\": )\d+)"
 )
 
 
@@ -104,7 +105,7 @@ class Comparison:
 
     def _mask(self, text: str, names: dict[str, str]) -> str:
         def mask(match: re.Match[str]) -> str:
-            if match[0] in self._chosen:
+            if match.lastgroup != "seconds" and match[0] in self._chosen:
                 return match[0]
             if match.lastgroup in ("id", "hash"):
                 return names.setdefault(match[0], f"<{match.lastgroup} {len(names) + 1}>")

@@ -263,6 +263,18 @@ async def test_this_machine_may_be_plain_http_in_test_mode(
     assert "expected https://…" in live.stderr
 
 
+async def test_the_sandbox_of_a_run_has_its_endpoint_already(register: Register) -> None:
+    local = "http://127.0.0.1:8080/api/webhooks/stripe"
+    async with running_test_sandbox(webhook=local, secret="whsec_x") as sandbox:
+        refused = await register(sandbox, "--replace", url=local)
+        assert refused.returncode == 1
+        assert refused.stderr == (
+            "Error: The sandbox of `wallet run` sends its events there already.\n"
+        )
+        [endpoint] = await sandbox.objects("webhook_endpoint")
+        assert endpoint["status"] == "enabled"
+
+
 async def test_what_stripe_refuses_is_one_sentence(register: Register, tmp_path: Path) -> None:
     async with running_test_sandbox() as sandbox:
         for status, sentence in (

@@ -48,4 +48,4 @@ grant execute on function wallet.check_balance_and_deduct_asset_cost(uuid, bigin
 to service_role;
 
 comment on function wallet.check_balance_and_deduct_asset_cost(uuid, bigint, text, text, text) is
-'Pays for a phone number, licence or other asset once per key, never below a balance of 0. Minor units, above 0. Locks the organization''s row. Refuses organization_not_found, idempotency_conflict, insufficient_balance; raises WL001 to WL006.';
+'Pays for a phone number, licence or other asset once per key, never below a balance of 0. Minor units, above 0. Locks the organization''s row. Refuses organization_not_found, idempotency_conflict, wallet_frozen, insufficient_balance; raises WL001 to WL006.';

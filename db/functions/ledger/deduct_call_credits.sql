@@ -50,4 +50,4 @@ grant execute on function wallet.deduct_call_credits(uuid, text, text, bigint, i
 to service_role;
 
 comment on function wallet.deduct_call_credits(uuid, text, text, bigint, integer, bigint, jsonb, text) is
-'Charges a call once per call id, down to minus the debt limit. Minor units: charge above 0, provider cost 0 or more; mark-up in whole percent. Locks the organization''s row. Refuses organization_not_found, idempotency_conflict, debt_limit_exceeded; raises WL001, WL002, WL005.';
+'Charges a call once per call id, down to minus the debt limit. Minor units: charge above 0, provider cost 0 or more; mark-up in whole percent. Locks the organization''s row. Refuses organization_not_found, idempotency_conflict, wallet_frozen, debt_limit_exceeded; raises WL001, WL002, WL005.';

@@ -8,6 +8,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_topup wallet.topups := wallet.lock_topup(p_payment);
+    v_known constant boolean := coalesce(v_topup.status = 'paid' and v_topup.charged_pence is not null, false);
     v_amount constant bigint := coalesce(v_topup.amount_pence, p_payment.amount_pence);
     v_price constant bigint := coalesce(v_topup.price_pence, v_amount);
     v_intent constant text := coalesce(p_payment.payment_intent_id, v_topup.stripe_payment_intent_id);
@@ -65,7 +66,7 @@ begin
     if not (v_answer ->> 'duplicate')::boolean then
         perform wallet.announce_topup(v_topup, (v_answer ->> 'balance_after')::bigint);
         perform wallet.apply_parked_events(v_intent);
-    elsif v_topup.reversed_pence > 0 then
+    elsif not v_known then
         -- A bonus, or the tax that was charged, may have become known after a refund.
         perform wallet.reverse_topup(v_topup, 'Refunds and disputes');
     end if;

@@ -19,6 +19,12 @@ begin
         p_last_error => p_last_error
     );
 
+    -- A backend has credited this payment before its top-up was known to be the one.
+    if v_topup.status = 'paid' and v_status <> 'paid' and v_topup.bonus_pence > 0 then
+        perform wallet.credit_bonus(v_topup, v_topup.idempotency_key, v_topup.stripe_payment_intent_id);
+        perform wallet.reverse_topup(v_topup, 'Refunds and disputes');
+    end if;
+
     if v_topup.status = 'failed' and v_status is distinct from 'failed' and v_topup.kind = 'wallet_topup' then
         perform wallet.emit_message(
             'payment_failed',
