@@ -1,6 +1,7 @@
 -- These tables grow with payments, not with charges: to read them once under a lock is over in a
 -- moment, and all migrations of a deployment stay one transaction.
--- squawk-ignore-file require-concurrent-index-creation, constraint-missing-not-valid, ban-drop-constraint, ban-alter-domain-with-add-constraint
+-- squawk-ignore-file require-concurrent-index-creation, constraint-missing-not-valid
+-- squawk-ignore-file ban-drop-constraint, ban-alter-domain-with-add-constraint
 
 set local role wallet_owner;
 

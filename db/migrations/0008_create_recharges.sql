@@ -33,10 +33,10 @@ create table wallet.recharge_settings (
 
 comment on table wallet.recharge_settings is
 'The limits of automatic recharges of one wallet, and whether its card may still be tried. Threshold, amount and switch are on organizations. Changed by set_auto_recharge.';
-comment on column wallet.recharge_settings.max_per_day is 'Attempts in any 24 hours, declined ones included.';
-comment on column wallet.recharge_settings.max_per_month is 'Attempts in any 30 days, declined ones included.';
-comment on column wallet.recharge_settings.max_pence_per_day is 'Minor units in any 24 hours, without what was declined or canceled.';
-comment on column wallet.recharge_settings.max_pence_per_month is 'Minor units in any 30 days, without what was declined or canceled.';
+comment on column wallet.recharge_settings.max_per_day is 'Attempts that ended in the last 24 hours, declined ones included.';
+comment on column wallet.recharge_settings.max_per_month is 'Attempts that ended in the last 30 days, declined ones included.';
+comment on column wallet.recharge_settings.max_pence_per_day is 'Minor units charged in the last 24 hours.';
+comment on column wallet.recharge_settings.max_pence_per_month is 'Minor units charged in the last 30 days.';
 comment on column wallet.recharge_settings.cooldown_seconds is
 'From the end of one attempt, whatever its end, to the next: 60 to 604,800.';
 comment on column wallet.recharge_settings.max_declines is 'After so many declines in a row the card is not tried again.';
@@ -76,7 +76,7 @@ where closed_at is null;
 create index recharge_attempts_due_idx on wallet.recharge_attempts (next_try_at)
 where closed_at is null;
 
-create index recharge_attempts_created_at_idx on wallet.recharge_attempts (org_id, created_at);
+create index recharge_attempts_closed_at_idx on wallet.recharge_attempts (org_id, closed_at);
 
 alter table wallet.recharge_settings enable row level security;
 alter table wallet.recharge_attempts enable row level security;
@@ -101,7 +101,14 @@ create policy recharge_attempts_service_select on wallet.recharge_attempts
 for select to service_role
 using (true);
 
-grant select on wallet.recharge_settings, wallet.recharge_attempts to service_role, authenticated;
+grant select on wallet.recharge_settings, wallet.recharge_attempts to service_role;
+grant select on wallet.recharge_settings to authenticated;
+
+-- Everything but who worked on it and what they noted.
+grant select (
+    org_id, id, state, amount_pence, currency, stripe_payment_method_id, stripe_payment_intent_id, balance_pence,
+    decline_code, created_at, updated_at, closed_at
+) on wallet.recharge_attempts to authenticated;
 
 comment on table wallet.recharge_attempts is
 'Automatic recharges: at most one open per wallet. The row is what a worker claims, and its id the idempotency key at Stripe and the id of its top-up.';

@@ -14,6 +14,10 @@ begin
     perform wallet.require_text('p_session.id', v_id);
     if v_url !~ '^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])[^\s]+$' then
         perform wallet.raise_misuse('WL006', 'p_session.url', 'must start with https://', v_url);
+    elsif coalesce(p_session ->> 'expires_at', '') !~ '^[0-9]{1,11}$' then
+        perform wallet.raise_misuse(
+            'WL006', 'p_session.expires_at', 'must be seconds since 1970', p_session ->> 'expires_at'
+        );
     elsif p_session #>> '{metadata,topup_id}' is distinct from p_topup_id::text then
         perform wallet.raise_misuse(
             'WL006', 'p_session.metadata.topup_id', 'must be p_topup_id', p_session #>> '{metadata,topup_id}'

@@ -19,7 +19,9 @@ declare
     v_offer jsonb;
     v_topup wallet.topups;
 begin
-    perform wallet.check_topup_wish(p_org_id, p_amount_pence, p_plan, p_request_key, p_return_url);
+    perform wallet.check_topup_wish(
+        p_org_id, p_amount_pence, p_plan, p_request_key, p_return_url, p_user_id, p_user_email
+    );
 
     select * into v_organization
     from wallet.organizations

@@ -11,6 +11,7 @@ declare
     v_per_month constant integer := (p_settings ->> 'max_per_month')::integer;
     v_pence_per_day constant bigint := (p_settings ->> 'max_pence_per_day')::bigint;
     v_pence_per_month constant bigint := (p_settings ->> 'max_pence_per_month')::bigint;
+    v_max_declines constant integer := (p_settings ->> 'max_declines')::integer;
     v_cooldown constant integer := (p_settings ->> 'cooldown_seconds')::integer;
 begin
     if v_amount <= 0 then
@@ -34,6 +35,8 @@ begin
         );
     elsif v_cooldown not between 60 and 604800 then
         perform wallet.raise_misuse('WL006', 'p_cooldown_seconds', 'must be from 60 to 604800', v_cooldown::text);
+    elsif v_max_declines not between 1 and 10 then
+        perform wallet.raise_misuse('WL006', 'p_max_declines', 'must be from 1 to 10', v_max_declines::text);
     end if;
 end;
 $$;

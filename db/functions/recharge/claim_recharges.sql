@@ -19,6 +19,16 @@ begin
     perform wallet.require_amount('p_limit', p_limit);
     perform wallet.require_amount('p_lease_seconds', p_lease_seconds);
 
+    -- Somebody may have topped up since.
+    perform wallet.cancel_requested_recharge(o.id, 'The balance is sufficient again.')
+    from wallet.recharge_attempts as a
+    inner join wallet.organizations as o on o.id = a.org_id
+    where
+        a.state = 'requested'
+        and a.closed_at is null
+        and a.next_try_at <= v_now
+        and o.wallet_balance_pence >= o.wallet_low_balance_pence;
+
     with due as (
         select
             a.org_id,

@@ -29,6 +29,7 @@ begin
         updated_at = clock_timestamp()
     where
         org_id = p_attempt.org_id
+        and blocked_payment_method_id is distinct from p_attempt.stripe_payment_method_id
         and p_attempt.stripe_payment_method_id = (
             select stripe_default_pm_id from wallet.organizations where id = p_attempt.org_id
         );

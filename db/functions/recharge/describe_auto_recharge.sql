@@ -12,7 +12,8 @@ as $$
         'max_per_month', s.max_per_month,
         'max_pence_per_day', s.max_pence_per_day,
         'max_pence_per_month', s.max_pence_per_month,
-        'cooldown_seconds', s.cooldown_seconds
+        'cooldown_seconds', s.cooldown_seconds,
+        'max_declines', s.max_declines
     )
     from wallet.organizations as o
     inner join wallet.recharge_settings as s on s.org_id = o.id

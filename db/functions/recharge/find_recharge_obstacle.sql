@@ -40,17 +40,17 @@ begin
 
     select
         count(*) as month_count,
-        count(*) filter (where created_at > clock_timestamp() - interval '1 day') as day_count,
+        count(*) filter (where closed_at > clock_timestamp() - interval '1 day') as day_count,
         coalesce(sum(amount_pence) filter (where state = 'succeeded'), 0) as month_pence,
         coalesce(
             sum(amount_pence) filter (
-                where state = 'succeeded' and created_at > clock_timestamp() - interval '1 day'
+                where state = 'succeeded' and closed_at > clock_timestamp() - interval '1 day'
             ), 0
         ) as day_pence,
         max(closed_at) + make_interval(secs => v_settings.cooldown_seconds) as cooldown_end
     into v_recent
     from wallet.recharge_attempts
-    where org_id = p_org_id and created_at > clock_timestamp() - interval '30 days';
+    where org_id = p_org_id and closed_at > clock_timestamp() - interval '30 days';
 
     return case
         when v_recent.cooldown_end > clock_timestamp() then 'cooldown'

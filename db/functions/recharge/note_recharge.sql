@@ -1,5 +1,6 @@
 -- Response, event and look-up tell of the same attempt; whichever comes first changes it. A closed
--- attempt stays closed, but money that arrived after all is told.
+-- attempt stays closed, but money that arrived after all is told. An intent that waits for its customer
+-- can still be paid after another card was declined for it: it ends paid or canceled.
 create or replace function wallet.note_recharge(
     p_payment wallet.stripe_payment,
     p_state text,
@@ -24,7 +25,12 @@ begin
     where org_id = p_payment.org_id and id = p_payment.topup_id
     for no key update;
 
-    if not found or v_before.state = p_state or (v_before.closed_at is not null and p_state <> 'succeeded') then
+    if
+        not found
+        or v_before.state = p_state
+        or (v_before.closed_at is not null and p_state <> 'succeeded')
+        or (v_before.state = 'requires_action' and p_state = 'declined')
+    then
         return '{}';
     end if;
 

@@ -1,6 +1,4 @@
 -- A payment intent in the answer is news like an event's and goes the same way, whichever comes first.
--- Without one, only a refusal of the charge itself proves that no money moved; all else leaves the slot
--- taken.
 create or replace function wallet.record_recharge_result(p_org_id uuid, p_attempt_id uuid, p_result jsonb)
 returns jsonb
 language plpgsql
@@ -9,11 +7,9 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_error constant jsonb := p_result -> 'error';
-    v_message constant text := left(coalesce(v_error ->> 'message', v_error ->> 'type', 'Stripe did not answer.'), 250);
     v_intent jsonb;
-    v_answer jsonb := '{}';
+    v_answer jsonb := '{}'::jsonb;
     v_attempt wallet.recharge_attempts;
-    v_payment wallet.stripe_payment;
 begin
     perform wallet.require_value('p_org_id', p_org_id);
     perform wallet.require_value('p_attempt_id', p_attempt_id);
@@ -40,40 +36,8 @@ begin
     for no key update;
     if not found then
         return wallet.refuse_unknown_recharge(p_org_id, p_attempt_id);
-    end if;
-
-    if v_intent is null or v_answer ->> 'outcome' in ('failed', 'ignored') then
-        v_payment := jsonb_populate_record(
-            null::wallet.stripe_payment,
-            jsonb_build_object('kind', 'wallet_auto_recharge', 'org_id', p_org_id, 'topup_id', p_attempt_id)
-        );
-        case
-            when v_attempt.closed_at is not null or v_attempt.state in ('requires_action', 'processing', 'unresolved') then
-                null;
-            when v_intent is null and p_result ? 'payment_intents' then
-                perform wallet.note_recharge(
-                    v_payment, 'unresolved', 'Stripe has no payment intent of this attempt, and its key is too old to ask again.'
-                );
-            when
-                v_intent is null
-                and v_attempt.state = 'calling'
-                and v_error ->> 'http_status' in ('400', '402', '404')
-                and v_error ->> 'type' in ('card_error', 'invalid_request_error')
-            then
-                perform wallet.note_topup(v_payment, 'failed', v_message);
-                perform wallet.note_recharge(
-                    v_payment, 'declined', v_message, coalesce(v_error ->> 'decline_code', v_error ->> 'code'),
-                    v_error ->> 'advice_code'
-                );
-            else
-                update wallet.recharge_attempts
-                set
-                    state = 'unknown',
-                    last_error = coalesce(v_answer ->> 'message', v_message),
-                    next_try_at = clock_timestamp() + make_interval(secs => least(2 ^ least(claims, 12), 3600)),
-                    updated_at = clock_timestamp()
-                where org_id = p_org_id and id = p_attempt_id;
-        end case;
+    elsif v_attempt.state in ('calling', 'unknown') then
+        perform wallet.note_unclear_recharge(v_attempt, p_result, v_intent is not null, v_answer ->> 'message');
     end if;
 
     -- What waits for the customer, their bank or a person is not worth asking about every minute.

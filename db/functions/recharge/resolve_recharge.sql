@@ -5,7 +5,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_state text;
+    v_attempt wallet.recharge_attempts;
 begin
     perform wallet.require_value('p_org_id', p_org_id);
     perform wallet.require_value('p_attempt_id', p_attempt_id);
@@ -13,18 +13,28 @@ begin
     perform wallet.require_text('p_note', p_note);
 
     perform from wallet.organizations where id = p_org_id for no key update;
-    select state into v_state
+    select * into v_attempt
     from wallet.recharge_attempts
     where org_id = p_org_id and id = p_attempt_id
     for no key update;
 
     if not found then
         return wallet.refuse_unknown_recharge(p_org_id, p_attempt_id);
-    elsif v_state <> 'unresolved' then
+    elsif
+        v_attempt.closed_at is not null
+        or (
+            v_attempt.state <> 'unresolved'
+            and coalesce(v_attempt.first_called_at, 'infinity') > clock_timestamp() - interval '24 hours'
+        )
+    then
         return wallet.refuse(
             'recharge_not_unresolved',
-            format('Recharge attempt %s is %s; only an unresolved one is for a person to close.', p_attempt_id, v_state),
-            jsonb_build_object('org_id', p_org_id, 'attempt_id', p_attempt_id, 'state', v_state)
+            format(
+                'Recharge attempt %s is %s; a person may close one that is unresolved, or open for a day.',
+                p_attempt_id,
+                v_attempt.state
+            ),
+            jsonb_build_object('org_id', p_org_id, 'attempt_id', p_attempt_id, 'state', v_attempt.state)
         );
     end if;
 
@@ -37,7 +47,7 @@ begin
     where org_id = p_org_id and id = p_attempt_id;
 
     update wallet.topups
-    set status = 'canceled', last_error = format('%s: %s', p_actor, p_note), updated_at = clock_timestamp()
+    set status = 'canceled', last_error = 'No payment was made.', updated_at = clock_timestamp()
     where org_id = p_org_id and id = p_attempt_id and status <> 'paid';
 
     return jsonb_build_object('success', true, 'org_id', p_org_id, 'attempt_id', p_attempt_id, 'state', 'canceled');
@@ -48,4 +58,4 @@ revoke all on function wallet.resolve_recharge(uuid, uuid, text, text) from publ
 grant execute on function wallet.resolve_recharge(uuid, uuid, text, text) to service_role;
 
 comment on function wallet.resolve_recharge(uuid, uuid, text, text) is
-'Closes an unresolved attempt once a person has seen at Stripe that no payment was made, and so frees the wallet for the next. A payment that turns up later is credited all the same. Locks the organization''s row. Refuses recharge_not_found, recharge_not_unresolved; raises WL001, WL005.';
+'Closes an attempt that is unresolved, or open for a day after Stripe was first asked, once a person has seen at Stripe that no payment was made, and so frees the wallet for the next. A payment that turns up later is credited all the same. Locks the organization''s row. Refuses recharge_not_found, recharge_not_unresolved; raises WL001, WL005.';

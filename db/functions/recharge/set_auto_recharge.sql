@@ -8,7 +8,8 @@ create or replace function wallet.set_auto_recharge(
     p_max_per_month integer default null,
     p_max_pence_per_day bigint default null,
     p_max_pence_per_month bigint default null,
-    p_cooldown_seconds integer default null
+    p_cooldown_seconds integer default null,
+    p_max_declines integer default null
 )
 returns jsonb
 language plpgsql
@@ -38,7 +39,8 @@ begin
         'max_per_month', p_max_per_month,
         'max_pence_per_day', p_max_pence_per_day,
         'max_pence_per_month', p_max_pence_per_month,
-        'cooldown_seconds', p_cooldown_seconds
+        'cooldown_seconds', p_cooldown_seconds,
+        'max_declines', p_max_declines
     ));
     perform wallet.check_auto_recharge(v_new);
 
@@ -57,6 +59,7 @@ begin
         max_pence_per_day = (v_new ->> 'max_pence_per_day')::bigint,
         max_pence_per_month = (v_new ->> 'max_pence_per_month')::bigint,
         cooldown_seconds = (v_new ->> 'cooldown_seconds')::integer,
+        max_declines = (v_new ->> 'max_declines')::integer,
         updated_at = clock_timestamp()
     where org_id = p_org_id;
 
@@ -78,13 +81,13 @@ end;
 $$;
 
 revoke all on function wallet.set_auto_recharge(
-    uuid, boolean, text, bigint, bigint, integer, integer, bigint, bigint, integer
+    uuid, boolean, text, bigint, bigint, integer, integer, bigint, bigint, integer, integer
 ) from public;
 grant execute on function wallet.set_auto_recharge(
-    uuid, boolean, text, bigint, bigint, integer, integer, bigint, bigint, integer
+    uuid, boolean, text, bigint, bigint, integer, integer, bigint, bigint, integer, integer
 ) to service_role;
 
 comment on function wallet.set_auto_recharge(
-    uuid, boolean, text, bigint, bigint, integer, integer, bigint, bigint, integer
+    uuid, boolean, text, bigint, bigint, integer, integer, bigint, bigint, integer, integer
 ) is
-'Turns automatic recharge on or off and sets what is not null of: threshold (0 or more, below the amount), amount, how many and how much in any 24 hours and 30 days, cooldown (60 to 604,800 seconds). Minor units. Starts one at once where the balance is low already. Recorded with its actor. Locks the organization''s row. Refuses organization_not_found; raises WL001, WL005, WL006.';
+'Turns automatic recharge on or off and sets what is not null of: threshold (0 or more, below the amount), amount, how many and how much in any 24 hours and 30 days, cooldown (60 to 604,800 seconds), after how many declines in a row the card is not tried again (1 to 10). Minor units. Starts one at once where the balance is low already. Recorded with its actor. Locks the organization''s row. Refuses organization_not_found; raises WL001, WL005, WL006.';

@@ -14,7 +14,10 @@ begin
     return wallet.note_topup(p_payment, 'failed', v_message)
     || wallet.note_recharge(
         p_payment,
-        case when v_error ->> 'code' = 'authentication_required' then 'requires_action' else 'declined' end,
+        case
+            when 'authentication_required' in (v_error ->> 'code', v_error ->> 'decline_code') then 'requires_action'
+            else 'declined'
+        end,
         v_message,
         coalesce(v_error ->> 'decline_code', v_error ->> 'code'),
         v_error ->> 'advice_code'

@@ -1,5 +1,5 @@
 begin;
-select plan(234);
+select plan(237);
 \ir ../support.sql
 \ir ../stripe/events.sql
 
@@ -102,7 +102,7 @@ select
     'authenticated', relation, array['SELECT']
 from
     unnest(
-        array['payment_methods', 'recharge_attempts', 'recharge_settings', 'topup_limits', 'topup_plans', 'topups']
+        array['payment_methods', 'recharge_settings', 'topups']
     ) as relation;
 
 select is(
@@ -172,6 +172,15 @@ from (
             'balance_after_pence', 'client_charged_pence', 'call_id', 'vapi_call_id', 'description'
         ]
     ),
+    (
+        'recharge_attempts',
+        array[
+            'org_id', 'id', 'state', 'amount_pence', 'currency', 'stripe_payment_method_id',
+            'stripe_payment_intent_id', 'balance_pence', 'decline_code', 'created_at', 'updated_at', 'closed_at'
+        ]
+    ),
+    ('topup_limits', array['currency', 'min_pence', 'max_pence']),
+    ('topup_plans', array['plan', 'name', 'currency', 'price_pence', 'credit_pence', 'bonus_pence', 'active']),
     ('organization_changes', array[]::text[]),
     ('stripe_refunds', array[]::text[]),
     ('stripe_disputes', array[]::text[]),
