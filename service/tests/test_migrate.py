@@ -581,6 +581,7 @@ def test_a_database_that_is_not_utf8_is_refused(server: DatabaseServer) -> None:
 
 
 @pytest.mark.each_server
+@pytest.mark.usefixtures("database")  # which has made all roles of the cluster
 def test_a_schema_that_breaks_the_rules_is_refused_with_all_its_faults(
     tree: Tree, empty_database: str, dump: Callable[..., str]
 ) -> None:
@@ -629,6 +630,7 @@ def test_a_schema_that_breaks_the_rules_is_refused_with_all_its_faults(
         "wallet.stray has no comment",
         "wallet.stray may be used by anon, who must not hold any table privilege",
         "wallet.stray may be used by wallet_webhook, who must not hold any table privilege",
+        "wallet.stray may be used by wallet_worker, who must not hold any table privilege",
         "wallet.stray must be owned by wallet_owner, not by postgres",
         "wallet.stray must have row level security enabled",
         "wallet.stray_numbers may be used by wallet_webhook, who must not hold any table privilege",

@@ -19,9 +19,11 @@ begin
         p_last_error => p_last_error
     );
 
-    -- A backend has credited this payment before its top-up was known to be the one.
-    if v_topup.status = 'paid' and v_status <> 'paid' and v_topup.bonus_pence > 0 then
-        perform wallet.credit_bonus(v_topup, v_topup.idempotency_key, v_topup.stripe_payment_intent_id);
+    -- Old news of a payment that is credited may be the first to tell of its bonus, or of its tax.
+    if v_topup.status = 'paid' then
+        if v_topup.bonus_pence > 0 then
+            perform wallet.credit_bonus(v_topup, v_topup.idempotency_key, v_topup.stripe_payment_intent_id);
+        end if;
         perform wallet.reverse_topup(v_topup, 'Refunds and disputes');
     end if;
 

@@ -21,7 +21,8 @@ select lives_ok(format('select pg_temp.check(%L)', changes), format('%s is a wis
 from
     unnest(
         array[
-            '{}', '{"user_id": "7", "user_email": "ann@acme.example"}', '{"key": null}', '{"amount": null, "plan": "big"}', '{"amount": 1}',
+            '{}', '{"user_id": "7", "user_email": "ann@acme.example"}', '{"key": null}',
+            '{"amount": null, "plan": "big"}', '{"amount": 1}',
             '{"url": "http://localhost:3000/wallet?tab=1"}', '{"url": "https://{CHECKOUT_SESSION_ID}"}'
         ]
     ) as changes;

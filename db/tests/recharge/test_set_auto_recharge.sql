@@ -11,7 +11,8 @@ select is(
     jsonb_build_object(
         'success', true, 'duplicate', false, 'org_id', pg_temp.org('acme'), 'enabled', true, 'threshold_pence', 600,
         'amount_pence', 6000, 'max_per_day', 1, 'max_per_month', 2, 'max_pence_per_day', 7000,
-        'max_pence_per_month', 8000, 'cooldown_seconds', 60, 'max_declines', 4, 'has_payment_method', false, 'blocked_because', null,
+        'max_pence_per_month', 8000, 'cooldown_seconds', 60, 'max_declines', 4,
+        'has_payment_method', false, 'blocked_because', null,
         'obstacle', 'no_payment_method', 'open_attempt', null
     ),
     'everything is set, and what stands in the way is told'
@@ -25,7 +26,8 @@ select is(
     ),
     array[
         'auto_recharge.amount_pence: 5000 to 6000', 'auto_recharge.cooldown_seconds: 900 to 60',
-        'auto_recharge.enabled: false to true', 'auto_recharge.max_declines: 3 to 4', 'auto_recharge.max_pence_per_day: 50000 to 7000',
+        'auto_recharge.enabled: false to true', 'auto_recharge.max_declines: 3 to 4',
+        'auto_recharge.max_pence_per_day: 50000 to 7000',
         'auto_recharge.max_pence_per_month: 200000 to 8000', 'auto_recharge.max_per_day: 5 to 1',
         'auto_recharge.max_per_month: 50 to 2', 'auto_recharge.threshold_pence: 500 to 600'
     ],
