@@ -6,10 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid5
 
+import psycopg
 from hypothesis import strategies as st
+from psycopg.types.json import Jsonb
 
 from ..sandbox import events
 
+Connection = psycopg.Connection[Any]
 Event = dict[str, Any]
 
 # Small, so that rounding matters and limits are met.
@@ -48,7 +51,7 @@ class Dispute:
 class Payment:
     """One payment: what it gives, what Stripe took for it, and all that Stripe tells of it.
 
-    `topup_id` is our own row's where the payment began with one.
+    By a plan it begins with a top-up of ours, whose id it carries.
     """
 
     org_id: UUID
@@ -57,6 +60,7 @@ class Payment:
     tax: int
     credit: int
     bonus: int
+    by_plan: bool = False
     topup_id: str | None = None
     refunds: list[Refund] = field(default_factory=list)
     disputes: list[Dispute] = field(default_factory=list)
@@ -193,22 +197,30 @@ class Payment:
         return f"{prefix}_{uuid5(self.org_id, f'{self.number} {prefix} {number}').hex}"
 
 
-def credited_intent(event: Event) -> str | None:
-    """The payment that this event credits, None when it tells of something else."""
-    told = event["data"]["object"]
-    match event["type"], told.get("payment_status"):
-        case "payment_intent.succeeded", _:
-            return str(told["id"])
-        case "checkout.session.completed" | "checkout.session.async_payment_succeeded", "paid":
-            return str(told["payment_intent"])
-    return None
+def is_credit(event: Event) -> bool:
+    if event["type"].startswith("checkout.session."):
+        return bool(event["data"]["object"]["payment_status"] == "paid")
+    return bool(event["type"] == "payment_intent.succeeded")
 
 
 @st.composite
-def histories(draw: st.DrawFn, org_id: UUID, number: int = 0) -> Payment:
-    """A payment without a top-up of its own, and some of what can become of it."""
+def terms(draw: st.DrawFn) -> dict[str, Any]:
+    """What is paid, and what it credits: the same, or what a plan of ours says."""
     price = draw(PRICES)
-    payment = Payment(org_id, number, price, draw(TAXES), credit=price, bonus=0)
+    plan = draw(st.none() | st.tuples(PRICES, BONUSES))
+    credit, bonus = plan or (price, 0)
+    return {
+        "price": price,
+        "tax": draw(TAXES),
+        "credit": credit,
+        "bonus": bonus,
+        "by_plan": plan is not None,
+    }
+
+
+@st.composite
+def histories(draw: st.DrawFn, payment: Payment) -> list[Event]:
+    """Some of what can become of this payment."""
     payment.pay(draw(WAYS))
     for amount in draw(st.lists(PARTS, max_size=4)):
         if payment.refundable:
@@ -222,4 +234,30 @@ def histories(draw: st.DrawFn, org_id: UUID, number: int = 0) -> Payment:
             payment.withdraw(dispute)
         if draw(st.booleans()):
             payment.close(dispute, won=draw(st.booleans()))
-    return payment
+    return payment.events
+
+
+def begin_topup(connection: Connection, payment: Payment) -> dict[str, Any]:
+    plan = f"plan {payment.number}"
+    query = "select wallet.set_topup_plan(%s, 'a plan', 'gbp', %s, %s, 'a test', %s)"
+    call(connection, query, plan, payment.price, payment.credit, payment.bonus)
+    call(connection, "select wallet.attach_stripe_customer(%s, 'cus_1')", payment.org_id)
+    query = "select wallet.begin_topup(%s, null, %s, p_return_url => 'https://example.com')"
+    return call(connection, query, payment.org_id, plan)
+
+
+def tell(connection: Connection, payment: Payment, event: Event | None) -> dict[str, Any]:
+    """Without an event it is a backend that tells, of no more than that this was paid."""
+    if event is None:
+        query = "select wallet.add_wallet_credits(%s, %s, 'topup', %s)"
+        answer = call(connection, query, payment.org_id, payment.credit, payment.intent_id)
+    else:
+        answer = call(connection, "select wallet.process_stripe_event(%s)", Jsonb(event))
+    assert answer["success"], answer
+    return answer
+
+
+def call(connection: Connection, query: Any, *args: Any) -> dict[str, Any]:
+    [(answer,)] = connection.execute(query, args).fetchall()
+    assert isinstance(answer, dict)
+    return answer

@@ -35,7 +35,8 @@ begin
         and not funds_reinstated;
 
     v_gone := least(v_charged, greatest(v_refunded, p_topup.refunded_pence - v_failed) + v_disputed);
-    v_reversed := round(v_granted * v_gone / v_charged);
+    -- To the nearest minor unit, without a quotient that is rounded before.
+    v_reversed := div(2 * v_gone * v_granted + v_charged, 2::numeric * v_charged);
 
     if v_reversed = p_topup.reversed_pence then
         return jsonb_build_object(

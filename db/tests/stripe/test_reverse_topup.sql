@@ -1,5 +1,5 @@
 begin;
-select plan(31);
+select plan(32);
 \ir ../support.sql
 \ir events.sql
 
@@ -195,6 +195,14 @@ select pg_temp.answers(
 select is(
     (select total_spent_pence from wallet.organizations where id = pg_temp.org('spent')), 5400::bigint,
     'and is no spending'
+);
+
+-- Exactly 249,999,999,999.4999999999995.
+do $$ begin perform pg_temp.pay('large', 999999999997, 999999999999); end $$;
+select pg_temp.answers(
+    pg_temp.tell('refund.created', pg_temp.refund('large', '{"amount": 250000000000}')),
+    '{"outcome": "processed", "reversed_pence": 249999999999}',
+    'the share of a large payment is rounded once'
 );
 
 -- Called with nothing new to say, it writes nothing.
