@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import secrets
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -68,11 +68,12 @@ def read_or_create_token() -> str:
 
 
 def _create(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, unless it is there."""
+    """Write a file that only its owner can read, unless it is there: all of it or nothing."""
     HOME.mkdir(mode=0o700, exist_ok=True)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    if path.exists():
         return
-    with os.fdopen(descriptor, "w") as file:
+    with tempfile.NamedTemporaryFile("w", dir=HOME, prefix=path.name) as file:
         file.write(text + "\n")
+        file.flush()
+        with suppress(FileExistsError):
+            path.hardlink_to(file.name)

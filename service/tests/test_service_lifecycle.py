@@ -269,7 +269,9 @@ def test_a_killed_run_is_followed_by_another(folder: Path) -> None:
     assert_stopped(folder)
 
 
-@pytest.mark.parametrize("sign", ["", "data.*", "data/postmaster.pid", "webhook_secret"])
+@pytest.mark.parametrize(
+    "sign", ["", "data.*", "data/postmaster.pid", "webhook_secret", "api_token"]
+)
 def test_a_signal_during_the_start_stops_the_database_as_well(folder: Path, sign: str) -> None:
     home = folder / ".pgwallet"
     with WalletProcess(folder, "run", PORT="0") as process:
