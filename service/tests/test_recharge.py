@@ -496,6 +496,27 @@ async def test_a_date_in_the_key_locks_the_customer_out(
     assert len(topups(connection, org_id)) == 2
 
 
+async def test_an_attempt_in_other_hands_holds_up_no_worker(
+    sandbox: RunningSandbox, connection: Connection, connect: Callable[..., Connection]
+) -> None:
+    """Not even one that is to be taken back, as the customer has topped up since."""
+    org_id = await open_recharging_wallet(connection, sandbox)
+    spend(connection, org_id, 6_00)
+    connection.execute(
+        "select wallet.add_wallet_credits(%s, 5000, 'bonus', p_idempotency_key => 'gift')", [org_id]
+    )
+    worker = connect()
+    worker.execute("set lock_timeout = '1s'")
+    with connection.transaction():
+        connection.execute("select from wallet.recharge_attempts for no key update")
+        [(answer,)] = worker.execute("select wallet.claim_recharges('a worker')").fetchall()
+        assert answer["recharges"] == []
+    assert states(connection, org_id) == ["requested"]
+
+    worker.execute("select wallet.claim_recharges('a worker')")
+    assert states(connection, org_id) == ["canceled"]
+
+
 async def test_one_slow_answer_holds_up_nobody_else(
     sandbox: RunningSandbox,
     connection: Connection,

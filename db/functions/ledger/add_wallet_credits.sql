@@ -97,4 +97,4 @@ grant execute on function wallet.add_wallet_credits(uuid, bigint, text, text, te
 to service_role;
 
 comment on function wallet.add_wallet_credits(uuid, bigint, text, text, text, text, text, text) is
-'Credits a wallet once per key; the key defaults to <type>:<payment intent or charge>. Minor units, above 0. Locks the organization''s row. Refuses organization_not_found, idempotency_conflict; raises WL001 to WL005 and WL009.';
+'Credits a wallet once per key; the key defaults to <type>:<payment intent or charge>. Minor units, above 0. Locks the payment intent of a topup, then the organization''s row. Refuses organization_not_found, idempotency_conflict; raises WL001 to WL005 and WL009.';

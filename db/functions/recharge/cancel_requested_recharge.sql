@@ -23,4 +23,4 @@ $$;
 revoke all on function wallet.cancel_requested_recharge(uuid, text) from public;
 
 comment on function wallet.cancel_requested_recharge(uuid, text) is
-'Internal: takes back an attempt that no worker has claimed yet. One that was claimed may be at Stripe already and takes its course. The caller holds the organization''s lock.';
+'Internal: takes back an attempt that no worker has claimed yet. One that was claimed may be at Stripe already and takes its course. The caller holds the organization''s lock, or the attempt''s.';

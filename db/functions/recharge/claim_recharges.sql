@@ -20,14 +20,18 @@ begin
     perform wallet.require_amount('p_lease_seconds', p_lease_seconds);
 
     -- Somebody may have topped up since.
-    perform wallet.cancel_requested_recharge(o.id, 'The balance is sufficient again.')
-    from wallet.recharge_attempts as a
-    inner join wallet.organizations as o on o.id = a.org_id
-    where
-        a.state = 'requested'
-        and a.closed_at is null
-        and a.next_try_at <= v_now
-        and o.wallet_balance_pence >= o.wallet_low_balance_pence;
+    perform wallet.cancel_requested_recharge(s.org_id, 'The balance is sufficient again.')
+    from (
+        select a.org_id
+        from wallet.recharge_attempts as a
+        inner join wallet.organizations as o on o.id = a.org_id
+        where
+            a.state = 'requested'
+            and a.closed_at is null
+            and a.next_try_at <= v_now
+            and o.wallet_balance_pence >= o.wallet_low_balance_pence
+        for no key update of a skip locked
+    ) as s;
 
     with due as (
         select
@@ -97,4 +101,4 @@ revoke all on function wallet.claim_recharges(text, integer, integer) from publi
 grant execute on function wallet.claim_recharges(text, integer, integer) to wallet_worker, service_role;
 
 comment on function wallet.claim_recharges(text, integer, integer) is
-'Hands out due attempts, each to one worker for p_lease_seconds: what to ask Stripe (charge, look_up, cancel), with which parameters and idempotency key. The worker commits, asks, and reports to record_recharge_result. Locks the attempts and skips locked ones. Raises WL001, WL002, WL005.';
+'Hands out due attempts, each to one worker for p_lease_seconds: what to ask Stripe (charge, look_up, cancel), with which parameters and idempotency key. The worker commits, asks, and reports to record_recharge_result. What was requested and is not needed any more is canceled. Locks the attempts and skips locked ones. Raises WL001, WL002, WL005.';
