@@ -41,12 +41,12 @@ serve: $(runtime) ## start the HTTP service alone, against DATABASE_URL
 	@exec $(venv)/bin/wallet serve
 
 .PHONY: worker
-worker: $(runtime) ## deliver alerts and make automatic recharges, against DATABASE_URL
+worker: $(runtime) ## deliver alerts, make automatic recharges, reconcile calls, against DATABASE_URL
 	@exec $(venv)/bin/wallet worker
 
 .PHONY: test
 test: $(tools) ## run pgTAP and pytest against real PostgreSQL servers
-	@exec $(venv)/bin/pytest
+	@exec $(venv)/bin/pytest -n logical --maxprocesses 4 --dist worksteal --max-worker-restart 0
 
 .PHONY: lint
 lint: $(tools) ## check style, types, and the safety of functions and migrations

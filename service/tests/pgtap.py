@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import tarfile
 import tempfile
@@ -55,7 +56,8 @@ def find_sql(cache: Path, sources: Sequence[Source]) -> bytes:
             continue
         cache.mkdir(parents=True, exist_ok=True)
         cached = cache / f"pgtap-{source.version}.sql"
-        partial = cached.with_suffix(".partial")
+        # Several workers may be here at once.
+        partial = cached.with_suffix(f".partial-{os.getpid()}")
         partial.write_bytes(content)
         partial.replace(cached)
         return content

@@ -1,13 +1,14 @@
 """What pytest needs for this project: PostgreSQL servers, and SQL files as tests.
 
 Every test_*.sql is one item for each version of PostgreSQL, `path/test_x.sql::pg18`, run by psql in
-a fresh database with pgTAP.
+a database with pgTAP that is as good as new.
 """
 
 from __future__ import annotations
 
+import re
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -15,12 +16,18 @@ from typing import Any
 import pytest
 
 from .servers import DatabaseServers
-from .tap import TapResult, run_file
+from .tap import run_file
 
 SQL_MAJORS = (18, 15)
 
+# What the planner knows, and how large the tables have grown, outlives a rollback.
+MEASURES_PLANS = re.compile(r"\b(analyze|explain)\b", re.IGNORECASE)
+
+# A report carries properties from xdist's workers to where the summary is written.
+ASSERTIONS = "pgTAP assertions"
+REMARK = "pgTAP remark"
+
 servers_key = pytest.StashKey[DatabaseServers]()
-results_key = pytest.StashKey[dict[str, TapResult]]()
 
 
 class SqlTestFailed(Exception):
@@ -40,9 +47,14 @@ class SqlItem(pytest.Item):
 
     def runtest(self) -> None:
         server = self.config.stash[servers_key].get(self.major)
-        with server.new_database(with_pgtap=True) as url:
+        if MEASURES_PLANS.search(self.path.read_text()):
+            database = server.new_database(with_pgtap=True)
+        else:
+            database = server.shared_database()
+        with database as url:
             result = run_file(self.path, url=url, psql=server.psql)
-            self.config.stash[results_key][self.nodeid] = result
+            self.user_properties.append((ASSERTIONS, len(result.assertions)))
+            self.user_properties.extend((REMARK, str(remark)) for remark in result.remarks)
             if result.problems:
                 raise SqlTestFailed("\n".join([*result.problems, "", result.output.rstrip()]))
         if result.skipped is not None:
@@ -59,14 +71,42 @@ class SqlItem(pytest.Item):
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[servers_key] = DatabaseServers()
-    config.stash[results_key] = {}
-    # Ended politely, pytest stops the servers; the default would leave them running.
+    base = worker_input(config).get("servers")
+    config.stash[servers_key] = DatabaseServers(Path(base) if base else None)
+    # Ended politely, pytest stops the servers; the default would leave them running. SIGINT is how
+    # xdist ends its workers, and whoever runs in the background of a script has it ignored.
     signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    node.workerinput["servers"] = str(node.config.stash[servers_key].base)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    try:
+        return (yield)
+    except pytest.exit.Exception as exc:
+        if not worker_input(item.config):
+            raise
+        # Otherwise xdist would tell of its own confusion instead.
+        item.session.shouldfail = str(exc.msg)
+        return True
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    config.stash[servers_key].stop()
+    servers = config.stash[servers_key]
+    servers.stop()
+    if not worker_input(config):
+        servers.clear_remains()
+
+
+def worker_input(config: pytest.Config) -> dict[str, Any]:
+    """What xdist's controller tells a worker; nothing where pytest is no worker."""
+    told: dict[str, Any] = getattr(config, "workerinput", {})
+    return told
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SqlFile | None:
@@ -75,18 +115,27 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> SqlFile | 
     return None
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    results = config.stash[results_key]
-    if not results:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [
+        report
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if isinstance(report, pytest.TestReport) and report.when == "call"
+    ]
+    counts = [
+        value
+        for report in reports
+        for name, value in report.user_properties
+        if name == ASSERTIONS and isinstance(value, int)
+    ]
+    if not counts:
         return
-    count = sum(len(result.assertions) for result in results.values())
     terminalreporter.section("pgTAP", sep="-")
-    terminalreporter.line(f"{count} assertions in {len(results)} runs of SQL files")
-    for nodeid, result in results.items():
-        for remark in result.remarks:
-            terminalreporter.line(f"{nodeid}: {remark}")
+    terminalreporter.line(f"{sum(counts)} assertions in {len(counts)} runs of SQL files")
+    for report in sorted(reports, key=lambda report: report.nodeid):
+        for name, value in report.user_properties:
+            if name == REMARK:
+                terminalreporter.line(f"{report.nodeid}: {value}")
 
 
 def _interrupt(signal_number: int, frame: FrameType | None) -> None:

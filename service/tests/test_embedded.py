@@ -384,10 +384,11 @@ def test_a_path_that_the_shell_would_read_is_refused(name: str, tmp_path: Path) 
 
 
 @pytest.fixture
-def shared_temp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A short stand-in for the temp folder that everybody shares."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+def shared_temp(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A stand-in for the temp folder that everybody shares, short enough for a socket's path."""
+    with tempfile.TemporaryDirectory() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        yield Path(folder)
 
 
 @pytest.mark.parametrize("trap", ["symlink", "open", "file", "foreign"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ import psycopg
 import pytest
 
 from . import pgtap
-from .servers import DatabaseServer
+from .servers import DatabaseServer, read_sequences, reset_sequences
 from .tap import TapResult, parse, run_file
 
 ROOT = Path(__file__).parents[2]
@@ -62,21 +63,52 @@ FAILING_SQL = {
     "no TAP": ("select 1;", "no TAP at all"),
 }
 
+SEES_NO_WALLET = """
+    begin;
+    select plan(1);
+    select is_empty('select from wallet.organizations');
+    rollback;
+"""
+
+# In the order in which they run: one that fails or commits spoils none of those after it.
 FILES = {
-    "test_passes.sql": ("begin; select plan(1); select pass(); rollback;", "PASSED"),
-    "test_fails.sql": ("begin; select plan(1); select fail(); rollback;", "FAILED"),
-    "test_skips.sql": ("select '1..0 # SKIP nothing to test';", "SKIPPED"),
-    "test_leaves_broken_books.sql": (
+    "test_1_passes.sql": (
+        """
+        begin;
+        select plan(2);
+        select wallet.create_wallet(gen_random_uuid()) is null;
+        select pass();
+        select todo('later', 1);
+        select fail('b');
+        rollback;
+        """,
+        "PASSED",
+    ),
+    "test_2_sees_no_wallet.sql": (SEES_NO_WALLET, "PASSED"),
+    "test_3_fails.sql": ("begin; select plan(1); select fail(); rollback;", "FAILED"),
+    "test_4_commits.sql": (
         """
         select plan(1);
-        select wallet.create_wallet('00000000-0000-0000-0000-000000000001');
+        select wallet.create_wallet(gen_random_uuid()) is null;
+        select pass();
+        """,
+        "FAILED",
+    ),
+    "test_5_sees_no_wallet.sql": (SEES_NO_WALLET, "PASSED"),
+    "test_6_is_empty.sql": ("", "FAILED"),
+    "test_7_skips.sql": ("select '1..0 # SKIP nothing to test';", "SKIPPED"),
+    "test_8_measures_plans_and_breaks_the_books.sql": (
+        """
+        explain select;
+        select plan(1);
+        select wallet.create_wallet(gen_random_uuid()) is null;
         set session_replication_role = replica;
         update wallet.organizations set wallet_balance_pence = 1;
         select pass();
         """,
         "FAILED",
     ),
-    "test_is_empty.sql": ("", "FAILED"),
+    "test_9_sees_no_wallet.sql": (SEES_NO_WALLET, "PASSED"),
 }
 
 
@@ -131,6 +163,7 @@ def test_pytest_runs_sql_files(tmp_path: Path) -> None:
     for name, (text, _) in FILES.items():
         (tmp_path / name).write_text(text)
     command = [sys.executable, "-m", "pytest", "-v", "-p", "service.tests.plugin", "-k", "pg18"]
+    command += ["-n", "1"]
     config = [
         "-c",
         str(ROOT / "pyproject.toml"),
@@ -144,8 +177,26 @@ def test_pytest_runs_sql_files(tmp_path: Path) -> None:
     )
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout + done.stderr
     for name, (_, outcome) in FILES.items():
-        assert f"{name}::pg18 {outcome}" in done.stdout
+        assert re.search(rf"{outcome} \S*{name}::pg18", done.stdout)
+    assert "a file must roll back all that it does" in done.stdout
     assert "wallet.validate_credits_consistency() found" in done.stdout
+    assert "8 assertions in 9 runs of SQL files" in done.stdout
+    assert "test_1_passes.sql::pg18: not ok 2 - b # TODO later" in done.stdout
+
+
+def test_sequences_are_reset_after_a_rollback(server: DatabaseServer) -> None:
+    with server.new_database() as url, psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create sequence untouched start 5")
+        connection.execute("create sequence used")
+        connection.execute("select nextval('used')")
+        as_new = read_sequences(url)
+        with connection.transaction(force_rollback=True):
+            connection.execute("select nextval('untouched'), nextval('used')")
+        assert len(as_new - read_sequences(url)) == 2
+        reset_sequences(url, as_new)
+        assert read_sequences(url) == as_new
+        numbers = connection.execute("select nextval('untouched'), nextval('used')").fetchone()
+        assert numbers == (5, 2)
 
 
 def test_books_are_checked_after_each_test(server: DatabaseServer) -> None:

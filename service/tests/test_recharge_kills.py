@@ -196,21 +196,34 @@ async def test_killed_after_the_answer(
 async def test_two_workers_alive_past_a_lease(
     sandbox: RunningSandbox, connection: Connection, worker: StartWorker
 ) -> None:
-    """The first is still waiting for Stripe when the second is given the same attempt."""
+    """One is still waiting for Stripe when the other is given the same attempt."""
     org_id = await open_recharging_wallet(connection, sandbox)
     await sandbox.fault("POST", INTENTS, delay_seconds=2)
-    spend(connection, org_id, 6_00)
-    with worker() as first:
+    with worker() as one, worker() as other:
+        # Neither has to start, or to wait for its next turn, while Stripe thinks.
+        await eventually(lambda: listening(connection) == 2)
+        spend(connection, org_id, 6_00)
         await asked(sandbox)
         let_leases_end(connection)
-        with worker() as second:
-            await asked(sandbox, times=2)
-            await eventually(lambda: states(connection, org_id) == ["succeeded"])
-            recorded = re.compile(r'"event": "recharge_recorded"')
-            await eventually(lambda: recorded.search(first.output))
-            await eventually(lambda: recorded.search(second.output))
-            assert [second.stop(), first.stop()] == [0, 0]
+        connection.execute("notify pgwallet_recharge")
+        await asked(sandbox, times=2)
+        await eventually(lambda: states(connection, org_id) == ["succeeded"])
+        recorded = re.compile(r'"event": "recharge_recorded"')
+        await eventually(lambda: recorded.search(one.output))
+        await eventually(lambda: recorded.search(other.output))
+        assert [one.stop(), other.stop()] == [0, 0]
     await assert_charged_once(sandbox, connection, org_id)
+
+
+def listening(connection: Connection) -> int:
+    """How many workers are told at once when there is something to do."""
+    [(sessions,)] = connection.execute(
+        """
+        select count(*) from pg_catalog.pg_stat_activity
+         where datname = current_database() and query ilike 'listen %'
+        """
+    ).fetchall()
+    return int(sessions)
 
 
 async def test_a_worker_that_slept_past_its_lease_wakes_up(
