@@ -1,4 +1,3 @@
--- Decimal places as Stripe counts minor units: docs.stripe.com/currencies#zero-decimal.
 create or replace function wallet.format_money(p_amount_pence bigint, p_currency text)
 returns text
 language sql
@@ -7,14 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     with style as (
         select
-            case
-                when p_currency in (
-                    'bif', 'clp', 'djf', 'gnf', 'jpy', 'kmf', 'krw', 'mga', 'pyg', 'rwf', 'vnd', 'vuv', 'xaf', 'xof',
-                    'xpf'
-                ) then 0
-                when p_currency in ('bhd', 'jod', 'kwd', 'omr', 'tnd') then 3
-                else 2
-            end as decimals,
+            wallet.currency_decimals(p_currency) as decimals,
             case p_currency
                 when 'gbp' then '£'
                 when 'usd' then '$'

@@ -26,7 +26,10 @@ do $$
 declare
     v_table regclass;
 begin
-    foreach v_table in array array['wallet.credit_transactions', 'wallet.organization_changes']::regclass[]
+    foreach v_table in array array[
+        'wallet.credit_transactions', 'wallet.organization_changes',
+        'wallet.prices', 'wallet.exchange_rates', 'wallet.gate_limits'
+    ]::regclass[]
     loop
         if not exists (
             select from pg_catalog.pg_trigger where tgrelid = v_table and tgname = 'refuse_row_change'
