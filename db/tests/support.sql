@@ -28,6 +28,19 @@ begin
 end;
 $$;
 
+-- Holds so much for a call under way; answers the id of the call.
+create function pg_temp.hold(p_org_id uuid, p_pence bigint) returns text
+language sql
+as $$
+    update wallet.organizations set reserved_pence = reserved_pence + p_pence where id = p_org_id;
+
+    insert into wallet.credit_reservations (
+        org_id, call_id, requested_minutes, estimated_minutes, requested_pence, reserved_pence, expires_at
+    )
+    values (p_org_id, gen_random_uuid(), 1, 1, p_pence, p_pence, now() + interval '1 hour')
+    returning call_id
+$$;
+
 create function pg_temp.balance(p_org_id uuid) returns bigint
 language sql stable
 return (select wallet_balance_pence from wallet.organizations where id = p_org_id);

@@ -25,57 +25,75 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_wallet record;
-    v_original bigint;
     v_is_spending constant boolean := p_direction = 'debit' and p_type not in ('adjustment', 'topup_reversal');
     v_spendable numeric;
     v_after numeric;
     v_entry wallet.credit_transactions;
+    v_billed_as text;
 begin
-    select
-        wallet_balance_pence as balance,
-        reserved_pence as reserved,
-        debt_limit_pence as debt_limit,
-        wallet_auto_recharge as auto_recharge,
-        wallet_low_balance_pence as low_balance,
-        frozen,
-        last_entry_number,
-        last_entry_at,
-        last_entry_hash
-    into v_wallet
-    from wallet.organizations
-    where id = p_org_id
-    for no key update;
+    loop
+        select
+            wallet_balance_pence as balance,
+            reserved_pence as reserved,
+            owed_pence as owed,
+            debt_limit_pence as debt_limit,
+            wallet_auto_recharge as auto_recharge,
+            wallet_low_balance_pence as low_balance,
+            frozen,
+            last_entry_number,
+            last_entry_at,
+            last_entry_hash
+        into v_wallet
+        from wallet.organizations
+        where id = p_org_id
+        for no key update;
 
-    if not found then
-        return wallet.refuse_unknown_organization(p_org_id);
-    end if;
+        if not found then
+            return wallet.refuse_unknown_organization(p_org_id);
+        end if;
 
-    select entry_number into v_original
-    from wallet.credit_transactions
-    where org_id = p_org_id and idempotency_key = p_idempotency_key;
+        select * into v_entry
+        from wallet.credit_transactions
+        where org_id = p_org_id and idempotency_key = p_idempotency_key;
 
-    if found then
-        return wallet.answer_replay(p_org_id, v_original, p_type, p_direction, p_amount_pence);
-    end if;
+        if found then
+            return wallet.answer_replay(v_entry, p_type, p_direction, p_amount_pence);
+        elsif p_type = 'call_deduction' and p_overdraft = 'debt_limit' then
+            v_billed_as := wallet.find_billed_call(p_org_id, p_call_id, p_vapi_call_id);
+            if v_billed_as is not null then
+                return wallet.answer_billed_call(p_org_id, v_billed_as, p_amount_pence);
+            end if;
+        end if;
+
+        exit when p_direction = 'credit';
+
+        v_spendable := v_wallet.balance::numeric - v_wallet.reserved;
+        case p_overdraft
+            when 'none' then
+                v_spendable := v_spendable - v_wallet.owed;
+            when 'debt_limit' then
+                v_spendable := v_spendable - v_wallet.owed + v_wallet.debt_limit;
+            when 'owed' then
+                v_spendable := v_spendable + v_wallet.debt_limit;
+            when 'unlimited' then
+                v_spendable := null;
+        end case;
+
+        -- What calls owe comes before any other spending, and a lapsed reservation stops nobody.
+        exit when p_overdraft in ('owed', 'unlimited');
+        exit when v_wallet.owed = 0 and (v_wallet.reserved = 0 or p_amount_pence <= v_spendable);
+        exit when not wallet.settle_wallet(p_org_id);
+    end loop;
 
     if p_direction = 'debit' then
         if v_wallet.frozen and v_is_spending and wallet.find_freeze(p_org_id, 'spending') is not null then
             return wallet.refuse_frozen(p_org_id, 'spending');
-        end if;
-        case p_overdraft
-            when 'none' then
-                v_spendable := v_wallet.balance::numeric - v_wallet.reserved;
-            when 'debt_limit' then
-                v_spendable := v_wallet.balance::numeric - v_wallet.reserved + v_wallet.debt_limit;
-            when 'unlimited' then
-                v_spendable := null;
-        end case;
-        if p_amount_pence > v_spendable then
+        elsif p_amount_pence > v_spendable then
             -- Whoever is refused wants to spend: the best reason for a recharge.
             if v_wallet.auto_recharge and v_is_spending then
                 perform wallet.request_recharge(p_org_id);
             end if;
-            return wallet.refuse_overdraft(p_org_id, p_amount_pence, p_overdraft);
+            return wallet.refuse_overdraft(p_org_id, p_amount_pence, p_overdraft, v_wallet.balance);
         end if;
     end if;
 
@@ -103,8 +121,8 @@ begin
         v_entry.client_charged_pence := p_amount_pence;
         v_entry.gross_profit_pence := p_amount_pence - p_provider_cost_pence;
         v_entry.markup_percent := p_markup_percent;
-        v_entry.cost_breakdown := p_cost_breakdown;
     end if;
+    v_entry.cost_breakdown := p_cost_breakdown;
     v_entry.stripe_payment_intent_id := p_stripe_payment_intent_id;
     v_entry.stripe_charge_id := p_stripe_charge_id;
     v_entry.description := p_description;
@@ -120,7 +138,8 @@ begin
         total_spent_pence = total_spent_pence
         + case when v_is_spending then p_amount_pence else 0 end,
         total_profit_pence = total_profit_pence + coalesce(v_entry.gross_profit_pence, 0),
-        total_calls = total_calls + case when p_type = 'call_deduction' then 1 else 0 end,
+        total_calls = total_calls
+        + case when p_type = 'call_deduction' and p_idempotency_key = 'call:' || p_call_id then 1 else 0 end,
         last_entry_number = v_entry.entry_number,
         last_entry_at = v_entry.created_at,
         last_entry_hash = v_entry.entry_hash,
@@ -129,6 +148,8 @@ begin
 
     if p_direction = 'debit' and v_after < v_wallet.low_balance then
         perform wallet.note_low_balance(v_entry, v_wallet.auto_recharge and v_is_spending, v_wallet.low_balance);
+    elsif p_direction = 'credit' and v_wallet.owed > 0 then
+        perform wallet.settle_wallet(p_org_id);
     end if;
 
     return wallet.answer_entry(v_entry, false, v_wallet.debt_limit, v_wallet.auto_recharge, v_wallet.low_balance);
@@ -142,4 +163,4 @@ revoke all on function wallet.post_transaction(
 comment on function wallet.post_transaction(
     uuid, text, text, bigint, text, text, text, text, text, text, bigint, integer, jsonb, text, text
 ) is
-'Internal: writes one ledger entry and the balance. p_overdraft says how far a debit may go: none (to 0), debt_limit, unlimited (clawbacks). A balance below its threshold is told to the outbox and asks for a recharge. Answers the entry or a refusal; raises WL009.';
+'Internal: writes one ledger entry and the balance. p_overdraft says how far a debit may go: none (to 0), debt_limit, owed (the debt limit, for what calls owe), unlimited (clawbacks). Open reservations count as spent, and so does what calls owe, which is charged before any other spending and after any credit. A balance below its threshold is told to the outbox and asks for a recharge. Answers the entry or a refusal; raises WL009.';

@@ -41,6 +41,16 @@ begin
         total_spent_pence = coalesce(t.total_spent_pence, 0),
         total_profit_pence = coalesce(t.total_profit_pence, 0),
         total_calls = coalesce(t.total_calls, 0),
+        reserved_pence = (
+            select coalesce(sum(reserved_pence), 0)
+            from wallet.credit_reservations
+            where org_id = p_org_id and status = 'open'
+        ),
+        owed_pence = (
+            select coalesce(sum(owed_pence), 0)
+            from wallet.calls
+            where org_id = p_org_id and owed_pence > 0
+        ),
         updated_at = clock_timestamp()
     from (select p_org_id as org_id) as wanted
     left join wallet.ledger_totals as t on t.org_id = wanted.org_id
@@ -67,4 +77,4 @@ revoke all on function wallet.sync_user_credits(uuid) from public;
 grant execute on function wallet.sync_user_credits(uuid) to service_role;
 
 comment on function wallet.sync_user_credits(uuid) is
-'Recomputes the stored balance and totals of a wallet from its ledger and answers what changed. Locks the organization''s row. Refuses organization_not_found, ledger_inconsistent; raises WL001.';
+'Recomputes the stored balance and totals of a wallet from its ledger, and what is reserved and owed from its reservations and calls, and answers what changed. Locks the organization''s row. Refuses organization_not_found, ledger_inconsistent; raises WL001.';

@@ -18,6 +18,11 @@ as $$
             select count(*)
             from wallet.recharge_attempts
             where closed_at is null and state = 'unresolved'
+        ),
+        'calls_unbilled', (
+            select count(*)
+            from wallet.unbilled_calls
+            where billed_at is null
         )
     )
     from wallet.processed_stripe_webhooks
@@ -28,4 +33,4 @@ revoke all on function wallet.get_health() from public;
 grant execute on function wallet.get_health() to wallet_webhook, service_role;
 
 comment on function wallet.get_health() is
-'What GET /health shows of the database: its version, whether it is a read-only standby, how many Stripe events wait for redelivery or replay since when, how many messages and recharges wait for whom (see get_queue_stats), and how many workers are alive.';
+'What GET /health shows of the database: its version, whether it is a read-only standby, how many Stripe events wait for redelivery or replay since when, how many messages and recharges wait for whom (see get_queue_stats), how many calls could not be billed, and how many workers are alive.';

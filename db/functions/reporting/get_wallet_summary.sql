@@ -23,7 +23,8 @@ begin
         'balance_pence', wallet_balance_pence,
         'balance_formatted', wallet.format_money(wallet_balance_pence, currency),
         'reserved_pence', reserved_pence,
-        'available_pence', wallet_balance_pence - reserved_pence,
+        'owed_pence', owed_pence,
+        'available_pence', wallet_balance_pence::numeric - reserved_pence - owed_pence,
         'debt_limit_pence', debt_limit_pence,
         'low_balance_pence', wallet_low_balance_pence,
         'is_low_balance', wallet_balance_pence < wallet_low_balance_pence,
@@ -46,4 +47,4 @@ revoke all on function wallet.get_wallet_summary(uuid) from public;
 grant execute on function wallet.get_wallet_summary(uuid) to service_role, authenticated;
 
 comment on function wallet.get_wallet_summary(uuid) is
-'Balance, what is reserved and available (balance minus reservations, without the debt limit), settings and totals of a wallet, in minor units. Refuses organization_not_found; raises WL001.';
+'Balance, what is reserved, owed by calls and available (balance minus both, without the debt limit), settings and totals of a wallet, in minor units. Refuses organization_not_found; raises WL001.';

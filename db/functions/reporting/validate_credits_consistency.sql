@@ -11,8 +11,16 @@ as $$
         finding.actual
     from wallet.organizations as o
     left join wallet.ledger_totals as t on t.org_id = o.id
+    left join (
+        select org_id, sum(reserved_pence) as pence from wallet.credit_reservations where status = 'open' group by org_id
+    ) as r on r.org_id = o.id
+    left join (
+        select org_id, sum(owed_pence) as pence from wallet.calls where owed_pence > 0 group by org_id
+    ) as c on c.org_id = o.id
     cross join lateral (
         values
+        ('reserved_pence', coalesce(r.pence, 0)::text, o.reserved_pence::text),
+        ('owed_pence', coalesce(c.pence, 0)::text, o.owed_pence::text),
         ('wallet_balance_pence', coalesce(t.balance_pence, 0)::text, o.wallet_balance_pence::text),
         ('total_topped_up_pence', coalesce(t.total_topped_up_pence, 0)::text, o.total_topped_up_pence::text),
         ('total_spent_pence', coalesce(t.total_spent_pence, 0)::text, o.total_spent_pence::text),
@@ -32,6 +40,25 @@ as $$
         'none'
     from wallet.ledger_totals as t
     where not exists (select from wallet.organizations as o where o.id = t.org_id)
+
+    union all
+
+    select
+        c.org_id,
+        'call_charged',
+        format('%s for call %s', coalesce(e.charged_pence, 0), c.call_id),
+        format('%s for call %s', c.charged_pence, c.call_id)
+    from wallet.calls as c
+    left join (
+        select
+            org_id,
+            call_id,
+            sum(amount_pence) as charged_pence
+        from wallet.credit_transactions
+        where type = 'call_deduction'
+        group by org_id, call_id
+    ) as e on e.org_id = c.org_id and e.call_id = c.call_id
+    where coalesce(e.charged_pence, 0) <> c.charged_pence
 
     union all
 
@@ -93,4 +120,4 @@ revoke all on function wallet.validate_credits_consistency() from public;
 grant execute on function wallet.validate_credits_consistency() to service_role;
 
 comment on function wallet.validate_credits_consistency() is
-'Holds every stored balance and total against the ledger, and every paid top-up against its credit, its bonus and its reversals: a row for each that differs, none when all is well.';
+'Holds every stored balance and total against the ledger, what is reserved and owed against the reservations and calls, every call against its entries, and every paid top-up against its credit, its bonus and its reversals: a row for each that differs, none when all is well.';

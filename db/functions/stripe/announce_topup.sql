@@ -1,4 +1,6 @@
-create or replace function wallet.announce_topup(p_topup wallet.topups, p_balance_pence bigint)
+drop function if exists wallet.announce_topup(wallet.topups, bigint);
+
+create or replace function wallet.announce_topup(p_topup wallet.topups)
 returns void
 language sql
 set search_path = pg_catalog, pg_temp
@@ -11,18 +13,20 @@ as $$
                 '%s of %s is paid, the balance is %s.',
                 case p_topup.kind when 'wallet_auto_recharge' then 'An automatic recharge' else 'A top-up' end,
                 wallet.format_money(p_topup.amount_pence, p_topup.currency),
-                wallet.format_money(p_balance_pence, p_topup.currency)
+                wallet.format_money(wallet_balance_pence, p_topup.currency)
             ),
             'topup_id', p_topup.id,
             'kind', p_topup.kind,
             'amount_pence', p_topup.amount_pence,
             'bonus_pence', p_topup.bonus_pence,
-            'balance_pence', p_balance_pence
+            'balance_pence', wallet_balance_pence
         )
     )
+    from wallet.organizations
+    where id = p_topup.org_id
 $$;
 
-revoke all on function wallet.announce_topup(wallet.topups, bigint) from public;
+revoke all on function wallet.announce_topup(wallet.topups) from public;
 
-comment on function wallet.announce_topup(wallet.topups, bigint) is
+comment on function wallet.announce_topup(wallet.topups) is
 'Internal: tells the outbox of a top-up that was credited.';

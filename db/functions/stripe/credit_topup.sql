@@ -64,7 +64,7 @@ begin
     v_topup := wallet.save_topup(v_topup, p_payment, 'paid', v_amount, v_key);
 
     if not (v_answer ->> 'duplicate')::boolean then
-        perform wallet.announce_topup(v_topup, (v_answer ->> 'balance_after')::bigint);
+        perform wallet.announce_topup(v_topup);
         perform wallet.apply_parked_events(v_intent);
     elsif not v_known then
         -- A bonus, or the tax that was charged, may have become known after a refund.

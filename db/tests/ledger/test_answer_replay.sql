@@ -9,8 +9,12 @@ begin
     perform wallet.deduct_call_credits(pg_temp.org('acme'), 'call_2', 'v', 100, 300, 400);
 end $$;
 
+create function pg_temp.entry() returns wallet.credit_transactions
+language sql stable
+return (select e from wallet.credit_transactions as e where org_id = pg_temp.org('acme') and entry_number = 2);
+
 select pg_temp.answers(
-    wallet.answer_replay(pg_temp.org('acme'), 2, 'call_deduction', 'debit', 400),
+    wallet.answer_replay(pg_temp.entry(), 'call_deduction', 'debit', 400),
     jsonb_build_object(
         'success', true, 'duplicate', true, 'entry_number', 2, 'transaction_id', id, 'balance_before', 1000,
         'balance_after', 600, 'client_charged_pence', 400, 'provider_cost_pence', 100, 'gross_profit_pence', 300,
@@ -21,7 +25,7 @@ select pg_temp.answers(
 from wallet.credit_transactions
 where org_id = pg_temp.org('acme') and entry_number = 2;
 select pg_temp.answers(
-    wallet.answer_replay(pg_temp.org('acme'), 2, type, direction, amount),
+    wallet.answer_replay(pg_temp.entry(), type, direction, amount),
     jsonb_build_object(
         'success', false, 'error', 'idempotency_conflict', 'idempotency_key', 'call:call_1',
         'original_type', 'call_deduction', 'original_direction', 'debit', 'original_amount_pence', 400,
@@ -36,7 +40,7 @@ from (
     ('adjustment', 'credit', 400)
 ) as other (type, direction, amount);
 select ok(
-    wallet.answer_replay(pg_temp.org('acme'), 2, 'call_deduction', 'debit', 1) ->> 'message' like '%call:call_1%',
+    wallet.answer_replay(pg_temp.entry(), 'call_deduction', 'debit', 1) ->> 'message' like '%call:call_1%',
     'the sentence names the key'
 );
 do $$
@@ -45,7 +49,7 @@ begin
     where id = pg_temp.org('acme');
 end $$;
 select pg_temp.answers(
-    wallet.answer_replay(pg_temp.org('acme'), 2, 'call_deduction', 'debit', 400),
+    wallet.answer_replay(pg_temp.entry(), 'call_deduction', 'debit', 400),
     '{"needs_recharge": true, "balance_after": 600}',
     'what follows from a balance is told by today''s settings'
 );

@@ -159,7 +159,7 @@ select pg_temp.answers(
 do $$
 begin
     perform pg_temp.open_wallet('reserved', 100, 500);
-    update wallet.organizations set reserved_pence = 80 where id = pg_temp.org('reserved');
+    perform pg_temp.hold(pg_temp.org('reserved'), 80);
 end $$;
 
 select pg_temp.answers(

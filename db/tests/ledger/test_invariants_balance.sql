@@ -79,13 +79,13 @@ where pronamespace = 'wallet'::regnamespace;
 
 select set_eq(
     $$select name from body where source ~* 'insert into (wallet\.)?credit_transactions'$$,
-    array['post_transaction'],
-    'post_transaction alone writes the ledger'
+    array['post_transaction', 'deduct_call_credits_batch'],
+    'post_transaction alone writes the ledger, and what does the same for many charges at once'
 );
 select set_eq(
     $$select name from body where source ~* '[^.]wallet_balance_pence =[^=]'$$,
-    array['post_transaction', 'sync_user_credits'],
-    'post_transaction alone moves a balance, and sync_user_credits alone mends one'
+    array['post_transaction', 'deduct_call_credits_batch', 'sync_user_credits'],
+    'these two alone move a balance, and sync_user_credits alone mends one'
 );
 select is_empty(
     $$

@@ -85,9 +85,15 @@ select is_empty(
     $$
         select attrelid::regclass, attname, base
         from pg_temp.column_type
-        where base in ('numeric'::regtype, 'real'::regtype, 'double precision'::regtype, 'money'::regtype)
+        where
+            base in ('numeric'::regtype, 'real'::regtype, 'double precision'::regtype, 'money'::regtype)
+            and (attrelid, attname) not in (
+                ('wallet.prices'::regclass, 'unit_price'),
+                ('wallet.exchange_rates'::regclass, 'rate'),
+                ('wallet.call_settings'::regclass, 'reliability_alert_percent')
+            )
     $$,
-    'no money is numeric or a float'
+    'no money is numeric or a float: prices and rates are what money is computed from'
 );
 select is_empty(
     $$

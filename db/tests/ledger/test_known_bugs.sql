@@ -57,7 +57,7 @@ select is(pg_temp.balance(pg_temp.org('bought')), 700::bigint, 'ten requests for
 do $$
 begin
     perform pg_temp.open_wallet('held', 5000, 0);
-    update wallet.organizations set reserved_pence = 4500 where id = pg_temp.org('held');
+    perform pg_temp.hold(pg_temp.org('held'), 4500);
     for v_charge in 1 .. 6 loop
         perform wallet.deduct_call_credits(pg_temp.org('held'), 'call_' || v_charge, 'v', 0, 0, 100);
     end loop;

@@ -40,7 +40,7 @@ begin
     perform wallet.post_transaction(pg_temp.org('acme'), 'did', 'debit', 9999, 'k3', 'none', 'test');
     perform wallet.post_transaction(pg_temp.org('acme'), 'bonus', 'credit', 50, 'k4', null, 'test');
     perform wallet.post_transaction(
-        pg_temp.org('acme'), 'call_deduction', 'debit', 400, 'k5', 'debt_limit', 'test', p_call_id => 'c',
+        pg_temp.org('acme'), 'call_deduction', 'debit', 400, 'call:c', 'debt_limit', 'test', p_call_id => 'c',
         p_provider_cost_pence => 100
     );
 end $$;

@@ -1,19 +1,21 @@
 begin;
-select plan(7);
+select plan(8);
 \ir ../support.sql
 
--- The refusal of an amount by a wallet that holds this balance, of which this is reserved, with a limit of 500.
+-- The refusal of an amount by a wallet that holds this balance, of which this is reserved and owed, with a limit of
+-- 500.
 create function pg_temp.refusal(
-    p_overdraft text, p_amount_pence bigint, p_balance_pence bigint, p_reserved_pence bigint default 0
+    p_overdraft text, p_amount_pence bigint, p_balance_pence bigint, p_reserved_pence bigint default 0,
+    p_owed_pence bigint default 0
 ) returns jsonb
 language plpgsql
 as $$
 begin
     perform wallet.create_wallet(pg_temp.org('acme'));
     update wallet.organizations
-    set wallet_balance_pence = p_balance_pence, reserved_pence = p_reserved_pence
+    set reserved_pence = p_reserved_pence, owed_pence = p_owed_pence
     where id = pg_temp.org('acme');
-    return wallet.refuse_overdraft(pg_temp.org('acme'), p_amount_pence, p_overdraft);
+    return wallet.refuse_overdraft(pg_temp.org('acme'), p_amount_pence, p_overdraft, p_balance_pence);
 end;
 $$;
 
@@ -50,6 +52,11 @@ select pg_temp.answers(
 select ok(
     pg_temp.refusal('debt_limit', 700, 100) ->> 'message' like '%£7.00%£1.00%£5.00%',
     'the sentence names the price, the balance and the limit'
+);
+select pg_temp.answers(
+    pg_temp.refusal('debt_limit', 700, 100, 40, 60),
+    '{"reserved_pence": 40, "owed_pence": 60, "amount_over_limit": 200}',
+    'and what calls owe'
 );
 select pg_temp.answers(
     pg_temp.refusal('debt_limit', 9223372036854775807, -9223372036854775807),

@@ -7,7 +7,8 @@ select pg_temp.answers(
     wallet.get_health(),
     jsonb_build_object(
         'success', true, 'server_version', current_setting('server_version'), 'read_only', false, 'events_failed', 0,
-        'oldest_failed_at', null, 'messages_pending', 0, 'messages_dead', 0, 'recharges_unresolved', 0
+        'oldest_failed_at', null, 'messages_pending', 0, 'messages_dead', 0, 'recharges_unresolved', 0,
+        'calls_unbilled', 0
     ),
     'a healthy database has its version, no failed event, and nothing that waits'
 );

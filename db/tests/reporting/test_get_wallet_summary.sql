@@ -24,7 +24,8 @@ select is(
     wallet.get_wallet_summary(pg_temp.org('acme')),
     jsonb_build_object(
         'success', true, 'org_id', pg_temp.org('acme'), 'currency', 'gbp', 'balance_pence', 60900,
-        'balance_formatted', '£609.00', 'reserved_pence', 0, 'available_pence', 60900, 'debt_limit_pence', 500,
+        'balance_formatted', '£609.00', 'reserved_pence', 0, 'owed_pence', 0, 'available_pence', 60900,
+        'debt_limit_pence', 500,
         'low_balance_pence', 500, 'is_low_balance', false, 'auto_recharge_enabled', false,
         'recharge_amount_pence', 5000, 'has_payment_method', false, 'total_topped_up_pence', 61900,
         'total_spent_pence', 1000, 'total_calls', 2, 'total_profit_pence', 100
@@ -55,9 +56,10 @@ do $$
 begin
     update wallet.organizations
     set
-        reserved_pence = 900, wallet_auto_recharge = true, wallet_recharge_amount_pence = 70000,
+        wallet_auto_recharge = true, wallet_recharge_amount_pence = 70000,
         wallet_low_balance_pence = 61000, stripe_default_pm_id = 'pm_1'
     where id = pg_temp.org('acme');
+    perform pg_temp.hold(pg_temp.org('acme'), 900);
 end $$;
 select pg_temp.answers(
     wallet.get_wallet_summary(pg_temp.org('acme')),

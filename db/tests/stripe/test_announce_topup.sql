@@ -13,12 +13,13 @@ begin
                 'org_id', pg_temp.org('acme'), 'id', pg_temp.org('top-up'), 'kind', 'wallet_topup',
                 'amount_pence', 5000, 'bonus_pence', 0, 'currency', 'gbp'
             ) || p_topup
-        ),
-        7000
+        )
     );
     return (select payload from wallet.outbox_messages where topic = 'topup_completed' order by ctid desc limit 1);
 end;
 $$;
+
+do $$ begin perform pg_temp.open_wallet('acme', 7000); end $$;
 
 select is(
     pg_temp.announced('{}'),
