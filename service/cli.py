@@ -9,6 +9,7 @@ from .commands.backfill import backfill_command
 from .commands.base import Commands
 from .commands.doctor import doctor_command
 from .commands.operate import replay_command, verify_command
+from .commands.reconcile import reconcile_command
 from .commands.register_webhook import register_webhook_command
 from .commands.sandbox import sandbox_command
 from .commands.send_test_event import send_test_event_command
@@ -28,7 +29,7 @@ from .signals import StopSignals
 @click.version_option(__version__, prog_name="wallet")
 @click.pass_context
 def main(context: click.Context) -> None:
-    """Prepaid wallets in PostgreSQL, topped up through Stripe.
+    """Prepaid wallets in PostgreSQL, topped up through Stripe and spent by the second.
 
     DATABASE_URL names the database. Without it the commands use an embedded
     PostgreSQL, whose data lie in .pgwallet below the current directory.
@@ -49,6 +50,7 @@ for command in (
     send_test_event_command,
     topup_command,
     backfill_command,
+    reconcile_command,
     register_webhook_command,
     doctor_command,
 ):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, LiteralString
 from uuid import uuid4
@@ -18,10 +20,11 @@ from aiohttp import ClientSession
 
 from .database.embedded import EmbeddedServer
 from .database.migrate import migrate
-from .http.app import STRIPE_WEBHOOK_PATH, listen, running
+from .http.app import STRIPE_WEBHOOK_PATH, VAPI_WEBHOOK_PATH, listen, running
 from .logs import configure_logging
 from .run import SERVICE_ROLE, ensure_service_role
 from .sandbox import events
+from .sandbox.vapi_calls import NewCall, end_of_call_report
 from .settings import ServiceSettings, Settings
 from .signals import StopSignals
 
@@ -32,7 +35,9 @@ def play(settings: Settings, signals: StopSignals) -> bool:
     configure_logging(logging.CRITICAL)
     with _database(settings, signals) as (url, service_url):
         service = ServiceSettings.load(
-            database_url=service_url, stripe_webhook_secret=f"whsec_{secrets.token_hex(16)}"
+            database_url=service_url,
+            stripe_webhook_secret=f"whsec_{secrets.token_hex(16)}",
+            vapi_webhook_secret=secrets.token_hex(16),
         )
         with psycopg.connect(url, autocommit=True) as connection:
             return asyncio.run(_play(service, connection))
@@ -63,7 +68,7 @@ async def _play(service: ServiceSettings, connection: psycopg.Connection) -> boo
     with listen("127.0.0.1", 0) as listener:
         async with running(service, listener) as url, ClientSession(url) as client:
             version = connection.info.parameter_status("server_version")
-            story = Story(connection, client, service.webhook_secrets[0])
+            story = Story(connection, client, service)
             click.echo(f"PostgreSQL {version}, service on {url}, organization {story.org_id}\n")
             await story.tell()
             return story.went_well
@@ -72,10 +77,13 @@ async def _play(service: ServiceSettings, connection: psycopg.Connection) -> boo
 class Story:
     """The story of one wallet. Each step is held against what should have happened."""
 
-    def __init__(self, connection: psycopg.Connection, client: ClientSession, secret: str) -> None:
+    def __init__(
+        self, connection: psycopg.Connection, client: ClientSession, service: ServiceSettings
+    ) -> None:
         self.connection = connection
         self.client = client
-        self.secret = secret
+        self.stripe_secret = service.webhook_secrets[0]
+        self.vapi_secret = service.vapi_secrets[0]
         self.org_id = uuid4()
         self.went_well = True
 
@@ -92,13 +100,13 @@ class Story:
         checkout = events.encode(events.checkout_completed(session))
         self.expect(
             "Stripe reports a checkout of £50.00 as paid",
-            await self.deliver(checkout, self.secret),
+            await self.deliver(checkout, self.stripe_secret),
             "200 processed",
             619_00,
         )
         self.expect(
             "The same event is delivered again",
-            await self.deliver(checkout, self.secret),
+            await self.deliver(checkout, self.stripe_secret),
             "200 duplicate",
             619_00,
         )
@@ -107,7 +115,9 @@ class Story:
         )
         self.expect(
             "Stripe's other event about the same payment arrives",
-            await self.deliver(events.encode(events.payment_intent_event(intent)), self.secret),
+            await self.deliver(
+                events.encode(events.payment_intent_event(intent)), self.stripe_secret
+            ),
             "200 processed",
             619_00,
         )
@@ -118,11 +128,26 @@ class Story:
             "400 invalid_signature",
             619_00,
         )
-        answer = self.charge("call-1", 85, "Call of 91 seconds")
-        self.expect("A call of 91 seconds costs £0.85", answer["outcome"], "charged", 618_15)
-        answer = self.charge("call-1", 85, "Call of 91 seconds")
-        self.expect("The same call is charged again", answer["outcome"], "duplicate", 618_15)
-        answer = self.charge("call-2", 650_00, "Call of 12 hours")
+        call = self.report("call-1", seconds=91)
+        self.expect(
+            "Vapi reports a call of 91 seconds: £0.85",
+            await self.post_report(call, self.vapi_secret),
+            "200 processed",
+            618_15,
+        )
+        self.expect(
+            "The same call is reported again",
+            await self.post_report(call, self.vapi_secret),
+            "200 duplicate",
+            618_15,
+        )
+        self.expect(
+            "Somebody else reports a call of an hour",
+            await self.post_report(self.report("call-2", seconds=3600), "guessed"),
+            "401 unauthorized",
+            618_15,
+        )
+        answer = self.charge("call-3", 650_00, "Call of 12 hours")
         self.expect(
             "A charge of £650.00 would pass the debt limit",
             answer["outcome"],
@@ -147,12 +172,23 @@ class Story:
             "select wallet.deduct_call_credits(%s, %s, null, %s, 70, %s, p_description => %s)",
             *(self.org_id, call_id, pence * 10 // 17, pence, description),
         )
-        replayed = "duplicate" if answer.get("duplicate") else "charged"
-        return {**answer, "outcome": answer.get("error", replayed)}
+        return {**answer, "outcome": answer.get("error", "charged")}
 
-    async def deliver(self, body: bytes, secret: str) -> str:
-        headers = {"Stripe-Signature": events.sign(body, secret)}
-        async with self.client.post(STRIPE_WEBHOOK_PATH, data=body, headers=headers) as response:
+    def report(self, call_id: str, seconds: float) -> bytes:
+        """What Vapi sends when a call of ours is over."""
+        now = datetime.now(UTC)
+        call = NewCall(org_id=str(self.org_id), call_id=call_id, duration_seconds=seconds)
+        return json.dumps(end_of_call_report(call.build(now), now)).encode()
+
+    async def deliver(self, event: bytes, secret: str) -> str:
+        headers = {"Stripe-Signature": events.sign(event, secret)}
+        return await self.post(STRIPE_WEBHOOK_PATH, event, headers)
+
+    async def post_report(self, report: bytes, secret: str) -> str:
+        return await self.post(VAPI_WEBHOOK_PATH, report, {"X-Vapi-Secret": secret})
+
+    async def post(self, path: str, body: bytes, headers: dict[str, str]) -> str:
+        async with self.client.post(path, data=body, headers=headers) as response:
             answer = await response.json()
         return f"{response.status} {answer.get('outcome') or answer['error']}"
 

@@ -14,27 +14,33 @@ from .settings import Settings
 
 HOME = Path(".pgwallet")
 SECRET_FILE = HOME / "webhook_secret"
+VAPI_SECRET_FILE = HOME / "vapi_webhook_secret"
 TOKEN_FILE = HOME / "api_token"
 SANDBOX_FOLDER = HOME / "stripe"
 SANDBOX_URL_FILE = HOME / "sandbox_url"
 
 SANDBOX_KEY = "sk_test_sandbox"
+SANDBOX_VAPI_KEY = "sandbox"
 
 
 def load_settings() -> Settings:
     """The settings; without a key for Stripe, those of the sandbox of a `wallet run` here."""
     settings = Settings.load()
     if settings.stripe_secret_key is None and SANDBOX_URL_FILE.exists():
-        return Settings.load(**sandbox_settings(SANDBOX_URL_FILE.read_text().strip()))
+        return Settings.load(**sandbox_settings(SANDBOX_URL_FILE.read_text().strip(), settings))
     return settings
 
 
-def sandbox_settings(url: str) -> dict[str, str]:
-    return {
+def sandbox_settings(url: str, settings: Settings) -> dict[str, str]:
+    """The sandbox in place of Stripe, and of Vapi too where there is no key for it."""
+    stripe = {
         "stripe_secret_key": SANDBOX_KEY,
         "stripe_api_base": url,
         "checkout_return_url": url + "/return",
     }
+    if settings.vapi_api_key:
+        return stripe
+    return stripe | {"vapi_api_key": SANDBOX_VAPI_KEY, "vapi_api_base": url + "/vapi"}
 
 
 @contextmanager
@@ -60,6 +66,11 @@ def read_secret() -> str:
 def read_or_create_secret() -> str:
     _create(SECRET_FILE, f"whsec_{secrets.token_hex(32)}")
     return read_secret()
+
+
+def read_or_create_vapi_secret() -> str:
+    _create(VAPI_SECRET_FILE, secrets.token_hex(32))
+    return VAPI_SECRET_FILE.read_text().strip()
 
 
 def read_or_create_token() -> str:

@@ -26,9 +26,16 @@ from .home import (
     published_sandbox,
     read_or_create_secret,
     read_or_create_token,
+    read_or_create_vapi_secret,
     sandbox_settings,
 )
-from .http.app import STRIPE_WEBHOOK_PATH, listen, listener_url, running
+from .http.app import (
+    STRIPE_WEBHOOK_PATH,
+    VAPI_WEBHOOK_PATH,
+    listen,
+    listener_url,
+    running,
+)
 from .logs import configure_logging
 from .sandbox.app import running_sandbox
 from .settings import ServiceSettings, Settings, WorkerSettings
@@ -79,12 +86,13 @@ def run(settings: Settings, signals: StopSignals) -> None:
         listener = stack.enter_context(_listen_nearby(settings))
         common: dict[str, Any] = {
             "stripe_webhook_secret": settings.stripe_webhook_secret or read_or_create_secret(),
+            "vapi_webhook_secret": settings.vapi_webhook_secret or read_or_create_vapi_secret(),
             "api_token": settings.api_token or read_or_create_token(),
         }
         sandbox = None
         if settings.stripe_secret_key is None:
             sandbox = stack.enter_context(_listen_nearby_for_sandbox())
-            common |= sandbox_settings(listener_url(sandbox))
+            common |= sandbox_settings(listener_url(sandbox), settings)
         service = ServiceSettings.load(database_url=service_url, **common)
         worker = WorkerSettings.load(database_url=worker_url, **common)
 
@@ -106,10 +114,11 @@ async def _run_until_stopped(
     stop = signals.set_event()
     async with AsyncExitStack() as stack:
         if sandbox:
-            webhook = listener_url(listener) + STRIPE_WEBHOOK_PATH
-            secret = service.webhook_secrets[0]
+            base = listener_url(listener)
+            webhook = base + STRIPE_WEBHOOK_PATH, service.webhook_secrets[0]
+            vapi_server = base + VAPI_WEBHOOK_PATH, service.vapi_secrets[0]
             url = await stack.enter_async_context(
-                running_sandbox(SANDBOX_FOLDER, sandbox, (webhook, secret))
+                running_sandbox(SANDBOX_FOLDER, sandbox, webhook, vapi_server)
             )
             stack.enter_context(published_sandbox(url))
         url = await stack.enter_async_context(running(service, listener))
@@ -185,6 +194,7 @@ pgwallet is running.
   Service    {url}/health
   Webhook    {url + STRIPE_WEBHOOK_PATH}
   Stripe     {stripe}
+  Vapi       {url + VAPI_WEBHOOK_PATH}
   Database   {psql}
 
 Start a top-up of £50.00 in another terminal, and open the page that this prints:

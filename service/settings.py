@@ -20,6 +20,14 @@ EXPECTED = {
     " (several may be given, with commas between)",
     "STRIPE_SECRET_KEY": "a secret or restricted API key, which starts with sk_ or rk_",
     "STRIPE_API_BASE": "a URL such as http://127.0.0.1:12111, and only with a test key",
+    "VAPI_WEBHOOK_SECRET": "a secret of at least 16 characters that Vapi sends with its reports"
+    " (several may be given, with commas between)",
+    "VAPI_API_KEY": "a private API key of Vapi",
+    "VAPI_API_BASE": "the URL of Vapi's API",
+    "TWILIO_AUTH_TOKEN": "the account's auth token, which Twilio signs its requests with"
+    " (several may be given, with commas between)",
+    "PUBLIC_URL": "the URL that this service is reached at from outside,"
+    " such as https://pay.example.com",
     "CHECKOUT_RETURN_URL": "the URL of the page that a customer comes back to after paying",
     "API_TOKEN": "a secret of at least 32 characters that callers of the HTTP service know",
     "SLACK_WEBHOOK_URL": "the URL of an incoming webhook of Slack",
@@ -67,9 +75,9 @@ def _check_database_url(value: SecretStr) -> SecretStr:
 
 def _check_webhook_secret(value: SecretStr) -> SecretStr:
     _require_text(value.get_secret_value())
-    for secret in value.get_secret_value().split(","):
+    for secret in _split(value):
         _require_text(secret)
-        if not re.fullmatch(r"whsec_[!-~]+", secret.strip()):
+        if not re.fullmatch(r"whsec_[!-~]+", secret):
             raise ValueError
     return value
 
@@ -99,6 +107,30 @@ def _check_token(value: SecretStr) -> SecretStr:
     return SecretStr(value.get_secret_value().strip())
 
 
+def _check_shared_secrets(value: SecretStr) -> SecretStr:
+    _require_text(value.get_secret_value())
+    for secret in _split(value):
+        _require_text(secret)
+        if not re.fullmatch(r"[!-~]{16,}", secret):
+            raise ValueError
+    return value
+
+
+def _check_api_key(value: SecretStr) -> SecretStr:
+    _require_text(value.get_secret_value())
+    if not re.fullmatch(r"[!-~]+", value.get_secret_value().strip()):
+        raise ValueError
+    return SecretStr(value.get_secret_value().strip())
+
+
+def _check_public_url(value: str) -> str:
+    """What a path can be put behind."""
+    _require_text(value)
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value.strip()):
+        raise ValueError
+    return value.strip().rstrip("/")
+
+
 def _check_signing_secret(value: SecretStr) -> SecretStr:
     """Standard Webhooks: the secret is base64 behind whsec_, of 24 to 64 bytes."""
     _require_text(value.get_secret_value())
@@ -108,11 +140,21 @@ def _check_signing_secret(value: SecretStr) -> SecretStr:
     return SecretStr(secret)
 
 
+def _split(value: SecretStr | None) -> tuple[str, ...]:
+    """Several secrets in one setting, as while one is replaced by another."""
+    if value is None:
+        return ()
+    return tuple(secret.strip() for secret in value.get_secret_value().split(","))
+
+
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
 StripeKey = Annotated[SecretStr, AfterValidator(_check_secret_key)]
+ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
+SharedSecrets = Annotated[SecretStr, AfterValidator(_check_shared_secrets)]
 Token = Annotated[SecretStr, AfterValidator(_check_token)]
 Url = Annotated[str, AfterValidator(_check_url)]
+PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url)]  # it is its own password
 SigningSecret = Annotated[SecretStr, AfterValidator(_check_signing_secret)]
 Seconds = Annotated[float, Field(gt=0, le=300)]
@@ -129,6 +171,11 @@ class Settings(BaseSettings):
     stripe_webhook_secret: WebhookSecret | None = None
     stripe_secret_key: StripeKey | None = None
     stripe_api_base: Url | None = None
+    vapi_webhook_secret: SharedSecrets | None = None
+    vapi_api_key: ApiKey | None = None
+    vapi_api_base: Url = "https://api.vapi.ai"
+    twilio_auth_token: SharedSecrets | None = None
+    public_url: PublicUrl | None = None
     checkout_return_url: Url | None = None
     api_token: Token | None = None
     slack_webhook_url: SecretUrl | None = None
@@ -147,10 +194,15 @@ class Settings(BaseSettings):
 
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
-        if self.stripe_webhook_secret is None:
-            return ()
-        value = self.stripe_webhook_secret.get_secret_value()
-        return tuple(secret.strip() for secret in value.split(","))
+        return _split(self.stripe_webhook_secret)
+
+    @property
+    def vapi_secrets(self) -> tuple[str, ...]:
+        return _split(self.vapi_webhook_secret)
+
+    @property
+    def twilio_tokens(self) -> tuple[str, ...]:
+        return _split(self.twilio_auth_token)
 
     @property
     def livemode(self) -> bool:

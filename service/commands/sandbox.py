@@ -1,4 +1,4 @@
-"""`wallet sandbox`: the stand-in for Stripe as a process of its own."""
+"""`wallet sandbox`: the stand-in for Stripe and Vapi as a process of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from ..home import SANDBOX_FOLDER, SANDBOX_KEY, read_or_create_secret
+from ..home import SANDBOX_FOLDER, SANDBOX_KEY, SANDBOX_VAPI_KEY, read_or_create_secret
 from ..http.app import listen
 from ..logs import configure_logging
 from ..sandbox.app import running_sandbox
@@ -85,11 +85,13 @@ def _listen(port: int) -> socket.socket:
 
 def _next_steps(url: str) -> str:
     return f"""
-The sandbox stands in for Stripe. No money moves.
+The sandbox stands in for Stripe, and for Vapi's list of calls. No money moves.
 
   export STRIPE_API_BASE={url}
   export STRIPE_SECRET_KEY={SANDBOX_KEY}
   export CHECKOUT_RETURN_URL={url}{RETURN_PATH}
+  export VAPI_API_BASE={url}/vapi
+  export VAPI_API_KEY={SANDBOX_VAPI_KEY}
 
 Ctrl-C stops it.
 """

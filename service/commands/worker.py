@@ -1,4 +1,4 @@
-"""`wallet worker`: alerts and automatic recharges, as a process of its own."""
+"""`wallet worker`: every errand in the background, as a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..worker.work import work
 @click.command("worker")
 @click.pass_obj
 def worker_command(signals: StopSignals) -> None:
-    """Deliver alerts and make automatic recharges, against DATABASE_URL."""
+    """Deliver alerts, make automatic recharges and reconcile calls, against DATABASE_URL."""
     settings = WorkerSettings.load()
     configure_logging()
     with suppress(KeyboardInterrupt):

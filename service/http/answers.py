@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 from aiohttp import web
@@ -16,15 +16,20 @@ log = structlog.get_logger()
 class Refusal(Exception):
     """Ends the request with this status and error."""
 
-    def __init__(self, status: int, error: str, message: str) -> None:
+    def __init__(
+        self, status: int, error: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         super().__init__(error)
         self.status = status
         self.error = error
         self.message = message
+        self.headers = headers
 
 
-def error_response(status: int, error: str, message: str) -> web.Response:
-    return web.json_response({"error": error, "message": message}, status=status)
+def error_response(
+    status: int, error: str, message: str, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    return web.json_response({"error": error, "message": message}, status=status, headers=headers)
 
 
 class JsonRequestHandler(web.RequestHandler):
@@ -59,7 +64,7 @@ async def answer_in_json(
         response = await handler(request)
     except Refusal as refusal:
         fields["error"] = refusal.error
-        response = error_response(refusal.status, refusal.error, refusal.message)
+        response = error_response(refusal.status, refusal.error, refusal.message, refusal.headers)
     except web.HTTPException as exc:
         error = exc.reason.lower().replace(" ", "_")
         response = error_response(exc.status, error, f"{exc.reason}.")

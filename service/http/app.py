@@ -16,16 +16,23 @@ from ..database.pool import Database
 from ..settings import ServiceSettings
 from ..stripe_api.client import stripe_client
 from .answers import JsonRequestHandler, answer_in_json
+from .body import MAX_BODY_BYTES
 from .health import show_health
 from .keys import DATABASE, SETTINGS, STRIPE
-from .stripe import MAX_BODY_BYTES, receive_stripe_event
+from .operator import trigger_reconciliation
+from .stripe import receive_stripe_event
 from .tokens import requires_token
 from .topups import create_topup
+from .twilio import receive_sms_status
+from .vapi import receive_call_report
 
 log = structlog.get_logger()
 
 STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
+VAPI_WEBHOOK_PATH = "/api/webhooks/vapi"
+TWILIO_WEBHOOK_PATH = "/api/webhooks/twilio/sms-status"
 TOPUPS_PATH = "/api/wallet/topups"
+RECONCILIATION_PATH = "/api/billing-reconciliation/trigger"
 
 
 def create_app(settings: ServiceSettings) -> web.Application:
@@ -35,7 +42,10 @@ def create_app(settings: ServiceSettings) -> web.Application:
     if settings.stripe_secret_key:
         app.cleanup_ctx.append(_open_stripe)
     app.router.add_post(STRIPE_WEBHOOK_PATH, receive_stripe_event)
+    app.router.add_post(VAPI_WEBHOOK_PATH, receive_call_report)
+    app.router.add_post(TWILIO_WEBHOOK_PATH, receive_sms_status)
     app.router.add_post(TOPUPS_PATH, requires_token(create_topup))
+    app.router.add_post(RECONCILIATION_PATH, requires_token(trigger_reconciliation))
     app.router.add_get("/health", show_health)
     return app
 

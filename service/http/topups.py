@@ -10,14 +10,20 @@ from typing import Any
 
 import psycopg
 from aiohttp import web
-from pydantic import ValidationError
 
 from ..stripe_api.checkout import MISUSE_CLASS, StripeFailure, TopupRequest, start_checkout
 from .answers import Refusal
+from .body import as_model, read_body
+from .functions import Failures, refusal
 from .keys import DATABASE, LOG_FIELDS, SETTINGS, STRIPE
-from .stripe import read_body
 
-DATA_EXCEPTION_CLASS = "22"
+FAILURES = Failures(
+    misuse=MISUSE_CLASS,
+    misuse_error="invalid_request",
+    unreadable_error="invalid_request",
+    unreadable_message="The body has a text that can't be stored.",
+    unavailable_message="Nothing was started: send the request again.",
+)
 
 ANSWERED = (
     "topup_id",
@@ -39,21 +45,10 @@ STATUS_OF_REFUSAL = {
 
 
 async def create_topup(request: web.Request) -> web.Response:
-    topup = read_topup(await read_body(request))
+    topup = as_model(await read_body(request), TopupRequest)
     request[LOG_FIELDS] |= {"orgId": str(topup.org_id)}
     answer = await start(request, topup)
     return respond(request, answer)
-
-
-def read_topup(body: bytes) -> TopupRequest:
-    try:
-        return TopupRequest.model_validate_json(body)
-    except ValidationError as exc:
-        error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
-    if error["type"] == "json_invalid":
-        raise Refusal(400, "invalid_json", "The body is not JSON.")
-    field = ".".join(map(str, error["loc"])) or "body"
-    raise Refusal(400, "invalid_request", f"{field}: {error['msg']}.")
 
 
 async def start(request: web.Request, topup: TopupRequest) -> dict[str, Any]:
@@ -67,29 +62,13 @@ async def start(request: web.Request, topup: TopupRequest) -> dict[str, Any]:
         request[LOG_FIELDS] |= exc.facts
         raise failure(exc) from None
     except (psycopg.Error, TimeoutError) as exc:
-        request[LOG_FIELDS]["errorType"] = type(exc).__name__
-        if isinstance(exc, psycopg.Error) and exc.sqlstate:
-            request[LOG_FIELDS]["sqlstate"] = exc.sqlstate
-        raise refusal(exc) from None
+        raise refusal(request, FAILURES, exc) from None
 
 
 def failure(exc: StripeFailure) -> Refusal:
     if exc.retryable:
         return Refusal(502, "stripe_unavailable", "Stripe didn't answer: send the request again.")
     return Refusal(502, "stripe_refused", "Stripe refused the request: see the service's log.")
-
-
-def refusal(exc: psycopg.Error | TimeoutError) -> Refusal:
-    sqlstate = (exc.sqlstate if isinstance(exc, psycopg.Error) else None) or ""
-    if sqlstate.startswith(MISUSE_CLASS) and isinstance(exc, psycopg.Error):
-        message = (exc.diag.message_primary or "").removeprefix("p_")
-        return Refusal(400, "invalid_request", f"{message}.")
-    if sqlstate.startswith(DATA_EXCEPTION_CLASS) or (
-        # Raised by psycopg itself: a null character can't be sent at all.
-        not sqlstate and isinstance(exc, psycopg.DataError)
-    ):
-        return Refusal(400, "invalid_request", "The body has a text that can't be stored.")
-    return Refusal(503, "database_unavailable", "Nothing was started: send the request again.")
 
 
 def respond(request: web.Request, answer: dict[str, Any]) -> web.Response:

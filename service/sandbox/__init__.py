@@ -1,5 +1,6 @@
-"""The stand-in for the part of Stripe's API that we use, without keys and for tests.
+"""The stand-in for the parts of Stripe's and Vapi's APIs that we use, without keys and for tests.
 
-`app` starts it, `api` says which of the `resources` answers a request, `pages` is where a
-customer pays, and `control` does on demand what Stripe, banks and networks do unasked.
+`app` starts it, `api` says which of Stripe's `resources` answers a request, `pages` is where a
+customer pays, `vapi` lists calls, and `control` does on demand what Stripe, banks, networks and
+callers do unasked.
 """

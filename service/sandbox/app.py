@@ -1,4 +1,4 @@
-"""The sandbox as an application: it stands in for the part of Stripe's API that we use."""
+"""The sandbox as an application: it stands in for the parts of Stripe and Vapi that we use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from ..http.app import listener_url
-from . import api, control, pages
+from . import api, control, pages, vapi
 from .resources import checkout_sessions, webhook_endpoints
 from .sandbox import SANDBOX, Sandbox
 from .store import Store
@@ -30,6 +30,7 @@ def create_app(sandbox: Sandbox) -> web.Application:
     app = web.Application(middlewares=[log_request])
     app[SANDBOX] = sandbox
     api.add_routes(app)
+    vapi.add_routes(app)
     control.add_routes(app)
     pages.add_routes(app)
     return app
@@ -64,10 +65,12 @@ async def running_sandbox(
     folder: Path | None,
     listener: socket.socket,
     webhook: tuple[str, str] | None = None,
+    vapi_server: tuple[str, str] | None = None,
 ) -> AsyncIterator[str]:
     """The sandbox at work, with its data in this folder or in memory, and its URL.
 
-    `webhook` is the address that all events go to, with the secret to sign them.
+    `webhook` is the address that all events go to, with the secret to sign them, and
+    `vapi_server` the address of Vapi's reports, with the secret of their header.
     """
     if not ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
         raise ValueError("The sandbox listens on this machine alone.")
@@ -77,6 +80,9 @@ async def running_sandbox(
         if webhook:
             with sandbox.transaction():
                 webhook_endpoints.set_local(sandbox.call(), *webhook)
+        if vapi_server:
+            url, secret = vapi_server
+            vapi.set_server(sandbox, vapi.Server(url=url, secret=secret))
         async with _serving(sandbox, listener), sandbox.webhooks.delivering():
             log.info("sandbox_started", url=sandbox.url)
             yield sandbox.url

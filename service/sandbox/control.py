@@ -1,6 +1,6 @@
 """The control API under /_sandbox/: what Stripe, banks and networks do without being asked.
 
-JSON in and out. Errors are Stripe's own.
+JSON in and out. Errors are Stripe's own, and those about calls are Vapi's.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from . import cards
+from . import cards, vapi
 from .call import Call
 from .errors import CardError, StripeError
 from .events import StripeObject
@@ -270,6 +270,25 @@ async def show_deliveries(request: web.Request, sandbox: Sandbox) -> Any:
     return sandbox.webhooks.deliveries()
 
 
+async def make_vapi_calls(request: web.Request, sandbox: Sandbox) -> Any:
+    return await vapi.make_calls(sandbox, await _read(request, vapi.NewCalls))
+
+
+async def change_vapi_call(request: web.Request, sandbox: Sandbox) -> Any:
+    change = await _read(request, vapi.Change)
+    return vapi.change_call(sandbox, request.match_info["id"], change)
+
+
+async def report_vapi_call(request: web.Request, sandbox: Sandbox) -> Any:
+    return await vapi.report_call(sandbox, request.match_info["id"])
+
+
+async def set_vapi_server(request: web.Request, sandbox: Sandbox) -> Any:
+    server = await _read(request, vapi.Server)
+    vapi.set_server(sandbox, server)
+    return {"url": server.url}
+
+
 def add_routes(app: web.Application) -> None:
     for action in ACTIONS:
         app.router.add_post(PREFIX + action.path, _answering(_performing(action)))
@@ -285,6 +304,10 @@ def add_routes(app: web.Application) -> None:
         ("POST", "/webhooks/hold", hold_webhooks),
         ("POST", "/webhooks/release", release_webhooks),
         ("GET", "/webhooks/deliveries", show_deliveries),
+        ("POST", "/vapi/calls", make_vapi_calls),
+        ("PATCH", "/vapi/calls/{id}", change_vapi_call),
+        ("POST", "/vapi/calls/{id}/report", report_vapi_call),
+        ("PUT", "/vapi/server", set_vapi_server),
     ):
         app.router.add_route(method, PREFIX + path, _answering(handler))
 
@@ -310,7 +333,7 @@ def _answering(handler: Handler) -> Callable[[web.Request], Awaitable[web.Respon
             raise web.HTTPForbidden
         try:
             return web.json_response(await handler(request, request.app[SANDBOX]))
-        except StripeError as exc:
+        except (StripeError, vapi.VapiError) as exc:
             return web.json_response(exc.body, status=exc.status)
 
     return handle

@@ -18,7 +18,7 @@ POLL_SECONDS = 0.02
 
 
 class Fault(BaseModel):
-    """What happens to the next `times` requests of this method and path.
+    """What happens to the next `times` requests of this method and path, after `skip` others.
 
     `answer` is an error's status, or `hang` (nothing ever comes) or `drop` (the connection
     breaks), each before the request is executed or `after_commit`: then the object exists,
@@ -34,6 +34,7 @@ class Fault(BaseModel):
     after_commit: bool = False
     saved: bool = False
     delay_seconds: float = Field(default=0, ge=0, le=600)
+    skip: int = Field(default=0, ge=0)
     times: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
@@ -73,6 +74,9 @@ class Faults:
         """The first one that fits, used up by one."""
         for fault in self.waiting:
             if fnmatchcase(method, fault.method) and fnmatchcase(path, fault.path):
+                if fault.skip:
+                    fault.skip -= 1
+                    continue
                 fault.times -= 1
                 if not fault.times:
                     self.waiting.remove(fault)

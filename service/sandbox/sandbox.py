@@ -54,8 +54,12 @@ class Sandbox:
         if refusal:
             raise refusal
 
-    def note_request(self, method: str, path: str, idempotency_key: str | None) -> None:
-        self.requests.append({"method": method, "path": path, "idempotency_key": idempotency_key})
+    def note_request(
+        self, method: str, path: str, idempotency_key: str | None = None, query: str = ""
+    ) -> None:
+        self.requests.append(
+            {"method": method, "path": path, "query": query, "idempotency_key": idempotency_key}
+        )
 
 
 SANDBOX = web.AppKey("SANDBOX", Sandbox)

@@ -50,6 +50,17 @@ SCHEMA = """
     create index if not exists deliveries_pending on deliveries (next_try)
         where state = 'pending';
 
+    -- Vapi's calls, by the time of their creation in UTC.
+    create table if not exists vapi_calls (
+        id         text primary key,
+        created_at text not null,
+        body       text not null
+    );
+    create index if not exists vapi_calls_created_at on vapi_calls (created_at, id);
+
+    -- Where Vapi sends its reports to.
+    create table if not exists vapi_server (url text not null, secret text not null);
+
     -- How far the clock was put forward.
     create table if not exists clock (ahead integer not null);
     insert into clock select 0 where not exists (select 1 from clock);

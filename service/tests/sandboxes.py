@@ -11,12 +11,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from aiohttp import ClientSession, web
 from stripe import StripeClient, WebhookSignature
 
 from ..http.app import listen, listener_url
 from ..sandbox.app import running_sandbox
+from ..sandbox.vapi import LIST_PATH
 from ..settings import Settings
 from ..stripe_api.client import stripe_client
 from .services import WHSEC, WalletProcess
@@ -74,6 +76,26 @@ class RunningSandbox:
             card, {"customer": customer.id}
         )
         return customer.id, payment_method.id
+
+    @property
+    def vapi_url(self) -> str:
+        """The base of the stand-in for Vapi's API."""
+        return self.url + "/vapi"
+
+    async def make_calls(self, *calls: Mapping[str, Any], **new: Any) -> list[str]:
+        """The ids of calls that took place at Vapi; the fields are those of NewCall and NewCalls.
+
+        `make_calls(count=10, call={...})` makes ten alike, a second apart.
+        """
+        answer = await self.control("POST", "/vapi/calls", {"calls": list(calls), **new})
+        ids: list[str] = answer["ids"]
+        return ids
+
+    async def listings(self) -> list[dict[str, str]]:
+        """The parameters of every request for a list of calls, the first one first."""
+        return [
+            dict(parse_qsl(request["query"])) for request in await self.requests("GET", LIST_PATH)
+        ]
 
     async def pay(self, session_id: str, card: str = "4242424242424242") -> dict[str, Any]:
         """What the hosted page does when somebody pays there."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import io
+import json
 import os
 import re
 import signal
@@ -14,10 +16,12 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
 from uuid import UUID, uuid4
 
 import psycopg
 from aiohttp import ClientSession
+from yarl import URL
 
 from ..http.app import STRIPE_WEBHOOK_PATH, listen, running
 from ..run import SERVICE_ROLE, ensure_service_role
@@ -56,12 +60,37 @@ class Service:
         return await self.post(body, {"Stripe-Signature": events.sign(body, secret)})
 
     async def post(self, body: bytes | AsyncIterator[bytes], headers: Mapping[str, str]) -> Answer:
-        async with self.client.post(self.webhook, data=body, headers=headers) as response:
+        return await self.send(STRIPE_WEBHOOK_PATH, body, headers)
+
+    async def send(
+        self, path: str, body: bytes | AsyncIterator[bytes], headers: Mapping[str, str]
+    ) -> Answer:
+        """Post to a path, which is sent as it is given."""
+        url = URL(self.url + path, encoded=True)
+        data = io.BytesIO(body) if isinstance(body, bytes) else body
+        async with self.client.post(url, data=data, headers=headers) as response:
             return Answer(response.status, await response.json())
 
     async def health(self) -> Answer:
         async with self.client.get(self.url + "/health") as response:
             return Answer(response.status, await response.json())
+
+
+async def exchange(service: Service, *parts: bytes) -> Answer:
+    """The answer to these bytes, sent with a pause after each part."""
+    address = urlsplit(service.url)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.1)
+        async with asyncio.timeout(10):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode()
+            [length] = re.findall(r"Content-Length: (\d+)", head)
+            body = json.loads(await reader.readexactly(int(length)))
+    finally:
+        writer.close()
+    return Answer(int(head.split()[1]), body)
 
 
 @asynccontextmanager

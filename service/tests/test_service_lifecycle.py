@@ -13,10 +13,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import psycopg
@@ -25,8 +26,10 @@ from aiohttp import ClientConnectionError, ClientSession
 
 from ..database.embedded import EmbeddedServer
 from ..database.migrate import migrate
-from ..run import ensure_service_role
+from ..http.app import RECONCILIATION_PATH, TWILIO_WEBHOOK_PATH, VAPI_WEBHOOK_PATH
+from ..run import DEMO_ORG_ID, ensure_service_role
 from ..sandbox import events
+from ..sandbox.vapi_calls import NewCall, end_of_call_report
 from .services import (
     WHSEC,
     Service,
@@ -207,7 +210,13 @@ async def test_no_log_line_holds_a_secret_or_a_customer(
     session = events.checkout_session(org_id, 50_00)
     url = service_database.replace("@", ":hunter2@", 1)
     forged = events.encode(events.checkout_completed(session))
-    with start_service(tmp_path, url) as process:
+    call = NewCall(org_id=str(org_id)).build(datetime.now(UTC))
+    report = json.dumps(end_of_call_report(call, datetime.now(UTC))).encode()
+    secrets = {
+        name: f"hunter2-{name}"
+        for name in ("VAPI_WEBHOOK_SECRET", "VAPI_API_KEY", "TWILIO_AUTH_TOKEN")
+    }
+    with start_service(tmp_path, url, **secrets) as process:
         service = Service(process.wait_for_url(), ClientSession())
         async with service.client:
             await service.deliver(events.checkout_completed(session))
@@ -215,13 +224,24 @@ async def test_no_log_line_holds_a_secret_or_a_customer(
             await service.post(forged, {"Stripe-Signature": "t=1,v1=forged"})
             await service.post(forged[:-9], {"Stripe-Signature": events.sign(forged[:-9], WHSEC)})
             await service.client.get(service.url + "/forged?token=hunter2")
+            known = {"X-Vapi-Secret": secrets["VAPI_WEBHOOK_SECRET"]}
+            for body, headers in ((report, known), (report[:-9], known), (report, {})):
+                await service.send(VAPI_WEBHOOK_PATH, body, headers)
+            path = TWILIO_WEBHOOK_PATH + "?message_id=hunter2"
+            await service.send(path, b"From=%2B442079460018", {"X-Twilio-Signature": "forged"})
         assert process.stop() == 0
 
     lines = [json.loads(line) for line in process.output.splitlines()]
     requests = [line for line in lines if line["event"] == "request"]
-    assert [line["status"] for line in requests] == [200, 500, 400, 400, 404]
+    assert [line["status"] for line in requests] == [
+        *(200, 500, 400, 400, 404),
+        *(200, 400, 401, 400),
+    ]
     assert requests[0]["balanceAfter"] == 50_00
-    for hidden in (WHSEC, "hunter2", "forged", "billing@example.com", "Zoë", "N1 9GU"):
+    for hidden in (
+        *(WHSEC, "hunter2", "forged"),
+        *("billing@example.com", "Zoë", "N1 9GU", "442079460018", "appointment"),
+    ):
         assert hidden not in process.output
 
 
@@ -270,7 +290,8 @@ def test_a_killed_run_is_followed_by_another(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "sign", ["", "data.*", "data/postmaster.pid", "webhook_secret", "api_token"]
+    "sign",
+    ["", "data.*", "data/postmaster.pid", "webhook_secret", "vapi_webhook_secret", "api_token"],
 )
 def test_a_signal_during_the_start_stops_the_database_as_well(folder: Path, sign: str) -> None:
     home = folder / ".pgwallet"
@@ -285,18 +306,54 @@ def test_a_signal_during_the_start_stops_the_database_as_well(folder: Path, sign
         assert process.stop() == 0
 
 
-def test_the_signing_secret_is_made_once_and_only_we_can_read_it(folder: Path) -> None:
-    path = folder / ".pgwallet" / "webhook_secret"
+def test_the_secrets_are_made_once_and_only_we_can_read_them(folder: Path) -> None:
+    paths = [
+        folder / ".pgwallet" / name
+        for name in ("webhook_secret", "vapi_webhook_secret", "api_token")
+    ]
     secrets = set()
     for _ in range(2):
         with WalletProcess(folder, "run", PORT="0") as process:
             shown_commands(process)
             assert process.stop() == 0
-        assert path.stat().st_mode & 0o777 == 0o600
-        secrets.add(path.read_text().strip())
-        assert path.read_text().strip() not in process.output
-    [secret] = secrets
-    assert secret.startswith("whsec_")
+        for path in paths:
+            assert path.stat().st_mode & 0o777 == 0o600
+            secrets.add(path.read_text().strip())
+            assert path.read_text().strip() not in process.output
+    assert len(secrets) == len(paths)
+    assert [secret[:6] for secret in secrets].count("whsec_") == 1
+
+
+def test_run_bills_the_calls_that_vapi_reports_and_those_it_keeps_silent_about(
+    folder: Path,
+) -> None:
+    with WalletProcess(folder, "run", PORT="0") as process:
+        _, look = shown_commands(process)
+        url = process.wait_for_url()
+        home = folder / ".pgwallet"
+        sandbox = (home / "sandbox_url").read_text().strip()
+        token = (home / "api_token").read_text().strip()
+
+        call = {"org_id": str(DEMO_ORG_ID), "duration_seconds": 91}
+        made = {"call": call, "count": 1, "deliver": True}
+        assert ask(f"{sandbox}/_sandbox/vapi/calls", made)["statuses"] == [200]
+        assert "Demo organization |                  -85" in execute(look, folder)
+
+        ask(f"{sandbox}/_sandbox/vapi/calls", made | {"deliver": False})
+        for days in (0, 1):  # it may be midnight
+            day = datetime.now(UTC) - timedelta(days=days)
+            ask(url + RECONCILIATION_PATH, {"date": day.date().isoformat()}, token)
+        process.wait_until(
+            lambda: "Demo organization |                 -170" in execute(look, folder)
+        )
+        assert process.stop() == 0
+
+
+def ask(url: str, body: Any, token: str = "") -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    request = Request(url, json.dumps(body).encode(), headers)  # noqa: S310
+    with urlopen(request, timeout=60) as response:  # noqa: S310
+        return json.loads(response.read())
 
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error(folder: Path) -> None:

@@ -27,6 +27,19 @@ UNUSABLE = [
     ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2 whsec_hunter2"),
     ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2é"),
     ("STRIPE_WEBHOOK_SECRET", "whsec_hunter2,hunter2"),
+    ("VAPI_WEBHOOK_SECRET", "hunter2"),
+    ("VAPI_WEBHOOK_SECRET", "hunter2 hunter2 hunter2"),
+    ("VAPI_WEBHOOK_SECRET", "hunter2-hunter2-é"),
+    ("VAPI_WEBHOOK_SECRET", "hunter2-hunter2-hunter2,hunter2"),
+    ("VAPI_API_KEY", "hunter2 hunter2"),
+    ("VAPI_API_BASE", "ftp://hunter2/vapi"),
+    ("TWILIO_AUTH_TOKEN", "hunter2"),
+    ("TWILIO_AUTH_TOKEN", "hunter2-hunter2-hunter2,hunter2"),
+    ("PUBLIC_URL", "hunter2.example.com"),
+    ("PUBLIC_URL", "ftp://hunter2.example.com"),
+    ("PUBLIC_URL", "https://user:hunter2@pay.example.com"),
+    ("PUBLIC_URL", "https://pay.example.com/?hunter2"),
+    ("PUBLIC_URL", "https://pay.example.com/#hunter2"),
     ("PORT", "65536"),
     ("PORT", "-1"),
     ("PORT", "hunter2"),
@@ -43,6 +56,12 @@ BLANK = [
     for blank in ("", "  ")
 ]
 BLANK += [("STRIPE_WEBHOOK_SECRET", "whsec_a,"), ("STRIPE_WEBHOOK_SECRET", ",whsec_a")]
+BLANK += [
+    (name, blank)
+    for name in ("VAPI_WEBHOOK_SECRET", "TWILIO_AUTH_TOKEN")
+    for blank in ("", " ", f"{'x' * 16},", f"{'x' * 16}, ,{'y' * 16}")
+]
+BLANK += [("VAPI_API_KEY", " "), ("VAPI_API_BASE", ""), ("PUBLIC_URL", " ")]
 
 
 @pytest.fixture
@@ -70,6 +89,25 @@ def test_every_setting_says_what_it_expects() -> None:
 def test_several_secrets_are_separated_by_commas(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("STRIPE_WEBHOOK_SECRET", "whsec_old, whsec_new")
     assert ServiceSettings.load().webhook_secrets == ("whsec_old", "whsec_new")
+
+
+def test_the_secrets_of_every_provider_may_be_several(environment: pytest.MonkeyPatch) -> None:
+    assert (ServiceSettings.load().vapi_secrets, ServiceSettings.load().twilio_tokens) == ((), ())
+    old, new = "x" * 16, "!" * 16
+    environment.setenv("VAPI_WEBHOOK_SECRET", f" {old} ,{new}")
+    environment.setenv("TWILIO_AUTH_TOKEN", f"{new}, {old}\t")
+    settings = ServiceSettings.load()
+    assert (settings.vapi_secrets, settings.twilio_tokens) == ((old, new), (new, old))
+
+
+def test_a_path_can_be_put_behind_the_public_url(environment: pytest.MonkeyPatch) -> None:
+    for url, expected in (
+        (" https://pay.example.com/ ", "https://pay.example.com"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("https://example.com/pay//", "https://example.com/pay"),
+    ):
+        environment.setenv("PUBLIC_URL", url)
+        assert ServiceSettings.load().public_url == expected
 
 
 def test_settings_are_read_from_a_file_and_the_environment_wins(
@@ -126,7 +164,10 @@ def test_an_unusable_value_is_refused_and_not_repeated(
 
 
 def test_settings_hide_their_secrets(environment: pytest.MonkeyPatch) -> None:
+    for name in ("VAPI_WEBHOOK_SECRET", "VAPI_API_KEY", "TWILIO_AUTH_TOKEN"):
+        environment.setenv(name, "hunter2-hunter2-hunter2")
     shown = repr(ServiceSettings.load())
+    assert "hunter2" not in shown
     assert "whsec_abc" not in shown
     assert "pass%40word" not in shown
 

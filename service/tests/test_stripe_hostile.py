@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
-import re
 import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
@@ -19,13 +16,15 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from ..http.answers import Refusal
-from ..http.stripe import MAX_BODY_BYTES, authenticate
+from ..http.body import MAX_BODY_BYTES
+from ..http.stripe import authenticate
 from ..sandbox import events
 from .services import (
     WHSEC,
     Answer,
     Service,
     balance,
+    exchange,
     open_wallet,
     running_service,
     stored_events,
@@ -250,29 +249,12 @@ RAW = {
 
 @pytest.mark.parametrize(("request_text", "outcome"), RAW.values(), ids=RAW.keys())
 async def test_broken_http_is_refused(service: Service, request_text: str, outcome: str) -> None:
-    assert_refused(await exchange(service, request_text), outcome)
+    assert_refused(await exchange(service, request_text.encode()), outcome)
 
 
 async def test_a_body_that_breaks_while_it_is_read_is_refused(service: Service) -> None:
-    answer = await exchange(service, f"{CHUNKED}1\r\n{{\r\n", "zz\r\n")
+    answer = await exchange(service, f"{CHUNKED}1\r\n{{\r\n".encode(), b"zz\r\n")
     assert_refused(answer, "400 incomplete_body")
-
-
-async def exchange(service: Service, *parts: str) -> Answer:
-    """The answer to these bytes, sent with a pause after each part."""
-    address = urlsplit(service.url)
-    reader, writer = await asyncio.open_connection(address.hostname, address.port)
-    try:
-        for part in parts:
-            writer.write(part.encode())
-            await asyncio.sleep(0.1)
-        async with asyncio.timeout(10):
-            head = (await reader.readuntil(b"\r\n\r\n")).decode()
-            [length] = re.findall(r"Content-Length: (\d+)", head)
-            body = json.loads(await reader.readexactly(int(length)))
-    finally:
-        writer.close()
-    return Answer(int(head.split()[1]), body)
 
 
 async def test_other_methods_and_paths_are_refused_in_json(service: Service) -> None:

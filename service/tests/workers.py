@@ -18,11 +18,13 @@ from psycopg.types.json import Jsonb
 
 from ..settings import WorkerSettings
 from ..worker.work import work
+from .sandboxes import RunningSandbox
 from .services import WalletProcess
 
 WORKER_ROLE = "pgwallet_test_worker"
 
 STRIPE_KEY = "sk_test_of_the_tests"
+VAPI_KEY = "hunter2-of-vapi"
 ALERT_SECRET = "whsec_" + base64.b64encode(b"a secret that the receiver knows").decode()
 
 Connection = psycopg.Connection[Any]
@@ -108,6 +110,11 @@ def alerts_to(receiver: Receiver) -> dict[str, str]:
         "ALERT_WEBHOOK_URL": receiver.url + "/alerts",
         "ALERT_WEBHOOK_SECRET": ALERT_SECRET,
     }
+
+
+def vapi_at(sandbox: RunningSandbox) -> dict[str, str]:
+    """The sandbox in place of Vapi."""
+    return {"VAPI_API_KEY": VAPI_KEY, "VAPI_API_BASE": sandbox.vapi_url}
 
 
 def start_worker(folder: Path, database: str, **settings: str) -> WalletProcess:

@@ -7,7 +7,8 @@ import os
 import secrets
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import structlog
 
@@ -15,10 +16,13 @@ from .. import __version__
 from ..database.pool import Database
 from ..settings import WorkerSettings
 from ..stripe_api.client import stripe_client
+from ..vapi_api.client import vapi_client
 from .channels import open_channels
 from .errands import Errand, run_errands
 from .outbox import deliver_messages
 from .recharge import settle_recharges
+from .reconcile import reconcile_calls, replay_unbilled_calls
+from .reservations import expire_reservations
 
 log = structlog.get_logger()
 
@@ -27,17 +31,25 @@ POLL_SECONDS = 2
 
 HEARTBEAT_SECONDS = 10
 
+# A lapsed reservation holds up nobody: whoever spends expires it, too.
+RESERVATIONS_SECONDS = 15
+# When a day is due is for SQL to say.
+RECONCILE_SECONDS = 60
+UNBILLED_SECONDS = 3600
+
 
 async def work(
     settings: WorkerSettings, stop: asyncio.Event, *, poll_seconds: float = POLL_SECONDS
 ) -> None:
     """Run the errands until `stop`. Any number of workers may do so side by side."""
     worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-    async with (
-        open_channels(settings) as channels,
-        stripe_client(settings) as stripe,
-        _open_database(settings) as database,
-    ):
+    async with AsyncExitStack() as stack:
+        channels = await stack.enter_async_context(open_channels(settings))
+        stripe = await stack.enter_async_context(stripe_client(settings))
+        vapi = None
+        if settings.vapi_api_key:
+            vapi = await stack.enter_async_context(vapi_client(settings))
+        database = await stack.enter_async_context(_open_database(settings))
 
         async def deliver() -> int:
             return await deliver_messages(database, channels, worker)
@@ -45,17 +57,31 @@ async def work(
         async def recharge() -> int:
             return await settle_recharges(database, stripe, worker)
 
+        async def expire() -> int:
+            return await expire_reservations(database)
+
+        async def replay() -> int:
+            return await replay_unbilled_calls(database)
+
         async def note() -> int:
             await database.call("select wallet.note_worker(%s, %s)", worker, __version__)
             return 0
 
+        errands = [
+            Errand("outbox", deliver, poll_seconds, "pgwallet_outbox"),
+            Errand("recharge", recharge, poll_seconds, "pgwallet_recharge"),
+            Errand("reservations", expire, RESERVATIONS_SECONDS),
+            Errand("unbilled", replay, UNBILLED_SECONDS),
+            Errand("heartbeat", note, HEARTBEAT_SECONDS),
+        ]
         log.info("worker_started", worker=worker, channels=[channel.name for channel in channels])
+        if vapi:
+            reconcile = partial(reconcile_calls, database, vapi, worker, stop)
+            errands.append(Errand("reconcile", reconcile, RECONCILE_SECONDS, "pgwallet_reconcile"))
+        else:
+            log.info("reconciliation_off", advice="set VAPI_API_KEY to compare calls with Vapi's")
         await run_errands(
-            [
-                Errand("outbox", deliver, poll_seconds, "pgwallet_outbox"),
-                Errand("recharge", recharge, poll_seconds, "pgwallet_recharge"),
-                Errand("heartbeat", note, HEARTBEAT_SECONDS),
-            ],
+            errands,
             settings.database_url.get_secret_value(),
             stop,
             grace_seconds=settings.shutdown_timeout_seconds,

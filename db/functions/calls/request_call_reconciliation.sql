@@ -6,14 +6,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now constant timestamptz := clock_timestamp();
-    v_from constant timestamptz := p_date::timestamp at time zone 'UTC';
-    v_to constant timestamptz := (p_date::timestamp + interval '1 day') at time zone 'UTC';
+    v_date constant date := coalesce(p_date, (v_now at time zone 'UTC')::date - 1);
+    v_from constant timestamptz := v_date::timestamp at time zone 'UTC';
+    v_to constant timestamptz := (v_date::timestamp + interval '1 day') at time zone 'UTC';
     v_run wallet.call_reconciliations;
     v_already_due boolean;
 begin
-    perform wallet.require_value('p_date', p_date);
     perform wallet.require_text('p_actor', p_actor);
-    if v_from > v_now or not isfinite(p_date) then
+    if v_from > v_now or not isfinite(v_date) then
         perform wallet.raise_misuse('WL006', 'p_date', 'must not be in the future, UTC', p_date::text);
     end if;
 
@@ -47,4 +47,4 @@ revoke all on function wallet.request_call_reconciliation(date, text) from publi
 grant execute on function wallet.request_call_reconciliation(date, text) to wallet_webhook, service_role;
 
 comment on function wallet.request_call_reconciliation(date, text) is
-'Makes a day, UTC, due now for a worker to reconcile, whether it was before or not; today is compared as far as it is, and again when it is over. already_due says that it was due, or under way, before. Notifies pgwallet_reconcile. Locks the window''s row. Raises WL001, WL005, and WL006 for a day in the future.';
+'Makes a day, UTC (null: yesterday), due now for a worker to reconcile, whether it was before or not; today is compared as far as it is, and again when it is over. already_due says that it was due, or under way, before. Notifies pgwallet_reconcile. Locks the window''s row. Raises WL001, WL005, and WL006 for a day in the future.';

@@ -6,6 +6,7 @@ returns jsonb
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+set lock_timeout = '3s'
 as $$
 declare
     v_sid constant text := wallet.read_sms_callback(p_callback, 'MessageSid');
@@ -66,4 +67,4 @@ revoke all on function wallet.record_sms_status(jsonb) from public;
 grant execute on function wallet.record_sms_status(jsonb) to wallet_webhook, service_role;
 
 comment on function wallet.record_sms_status(jsonb) is
-'Applies a status callback of Twilio''s, whatever the number and order of deliveries: MessageSid, MessageStatus, ErrorCode if any, and org_id with message_id if the callback''s URL names them. outcome: processed, duplicate, ignored (an older or an unknown status), pending (no such message is known yet: applied when it is), or failed with the refusal of the give-back. A message that ends undelivered, failed or canceled gives its charge back once. Locks a Twilio id that is new, then the organization''s row. Raises WL013 for what is not a callback; nothing is written then.';
+'Applies a status callback of Twilio''s, whatever the number and order of deliveries: MessageSid, MessageStatus, ErrorCode if any, and org_id with message_id if the callback''s URL names them. outcome: processed, duplicate, ignored (an older or an unknown status), pending (no such message is known yet: applied when it is), or failed with the refusal of the give-back. A message that ends undelivered, failed or canceled gives its charge back once. Locks a Twilio id that is new, then the organization''s row, and waits at most 3 s for each. Raises WL013 for what is not a callback; nothing is written then.';

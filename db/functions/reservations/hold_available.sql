@@ -30,4 +30,4 @@ $$;
 revoke all on function wallet.hold_available(wallet.organizations, bigint, boolean) from public;
 
 comment on function wallet.hold_available(wallet.organizations, bigint, boolean) is
-'Internal: holds an amount out of what is available without debt, or as much as there is where that will do. Answers held_pence, or refuses insufficient_balance and asks for a recharge. The caller holds the organization''s lock.';
+'Internal: holds an amount out of what is available without debt, or as much as there is where that will do. Answers held_pence, or refuses insufficient_balance; then, and where it is only a part, asks for a recharge, which a balance below its threshold gets. The caller holds the organization''s lock.';

@@ -81,7 +81,6 @@ select pg_temp.raises(
 )
 from (
     values
-    ('null, ''ann''', 'WL001', 'p_date'),
     ('(now() at time zone ''UTC'')::date + 1, ''ann''', 'WL006', 'p_date'),
     ('''infinity'', ''ann''', 'WL006', 'p_date'),
     ('''-infinity'', ''ann''', 'WL006', 'p_date'),
@@ -89,6 +88,11 @@ from (
     ('''2026-03-02'', '' ''', 'WL005', 'p_actor')
 ) as misuse (arguments, sqlstate, field);
 select is(pg_temp.everything(), state, 'neither writes anything') from before_misuse;
+select is(
+    (wallet.request_call_reconciliation(null, 'ann') ->> 'from')::timestamptz,
+    ((now() at time zone 'UTC')::date - 1)::timestamp at time zone 'UTC',
+    'without a day it is yesterday'
+);
 select is(
     pg_temp.callers('wallet.request_call_reconciliation(date, text)'), array['service_role', 'wallet_webhook'],
     'the HTTP service may call it, and a backend'

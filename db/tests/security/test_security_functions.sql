@@ -46,13 +46,21 @@ select is_empty(
 select set_eq(
     $$select name from wallet_function where is_definer$$,
     array[
-        'add_wallet_credits', 'adjust_wallet', 'attach_checkout_session', 'attach_stripe_customer', 'begin_backfill',
-        'begin_topup', 'check_balance_and_deduct_asset_cost', 'claim_messages', 'claim_recharges', 'configure_freeze',
-        'configure_stripe', 'create_wallet', 'deduct_call_credits', 'freeze_wallet', 'get_auto_recharge', 'get_health',
-        'get_queue_stats', 'note_worker', 'process_stripe_event', 'reconcile_stripe_object', 'record_delivery',
-        'record_recharge_result', 'replay_messages', 'replay_stripe_event', 'resolve_recharge', 'resolve_stripe_event',
-        'save_backfill', 'set_auto_recharge', 'set_debt_limit', 'set_default_payment_method', 'set_topup_limits',
-        'set_topup_plan', 'sync_user_credits', 'unfreeze_wallet'
+        'add_wallet_credits', 'adjust_wallet', 'attach_checkout_session', 'attach_sms_sid', 'attach_stripe_customer',
+        'begin_backfill', 'begin_topup', 'bill_call', 'charge_sms', 'charge_usage',
+        'check_balance_and_deduct_asset_cost', 'check_billing_gate', 'claim_call_reconciliation', 'claim_messages',
+        'claim_recharges', 'cleanup_expired_reservations', 'commit_reserved_credits', 'complete_phone_provisioning',
+        'configure_calls', 'configure_freeze', 'configure_stripe', 'convert_amount', 'create_wallet',
+        'deduct_call_credits', 'deduct_call_credits_batch', 'extend_reservation', 'fail_call_reconciliation',
+        'fail_phone_provisioning', 'finish_call_reconciliation', 'freeze_wallet', 'get_auto_recharge', 'get_health',
+        'get_queue_stats', 'note_worker', 'process_stripe_event', 'provision_phone_number', 'quote_topup',
+        'quote_usage', 'reconcile_calls', 'reconcile_stripe_object', 'record_call', 'record_delivery',
+        'record_recharge_result', 'record_sms_status', 'release_phone_number', 'release_reservation',
+        'replay_messages', 'replay_stripe_event', 'replay_unbilled_calls', 'request_call_reconciliation',
+        'reserve_call_credits', 'resolve_recharge', 'resolve_stripe_event', 'save_backfill', 'save_provider_calls',
+        'set_agent', 'set_auto_recharge', 'set_credential', 'set_debt_limit', 'set_default_payment_method',
+        'set_exchange_rate', 'set_gate_limit', 'set_price', 'set_service', 'set_topup_limits', 'set_topup_plan',
+        'sync_user_credits', 'unfreeze_wallet'
     ],
     'these functions run with the owner''s rights, and no others'
 );
@@ -137,9 +145,10 @@ select is_empty(
     $$,
     'every constraint is named after its table and what it holds'
 );
-select is_empty(
-    $$select from pg_class where relnamespace = 'wallet'::regnamespace and relkind = 'S'$$,
-    'no number comes from a sequence, which would leave gaps'
+select set_eq(
+    $$select relname::text from pg_class where relnamespace = 'wallet'::regnamespace and relkind = 'S'$$,
+    array['prices_id_seq', 'exchange_rates_id_seq', 'gate_limits_id_seq'],
+    'no number of the books comes from a sequence, which would leave gaps'
 );
 
 select * from finish();

@@ -1,5 +1,5 @@
 begin;
-select plan(237);
+select plan(345);
 \ir ../support.sql
 \ir ../stripe/events.sql
 
@@ -12,19 +12,36 @@ values
 ('add_wallet_credits', array['service_role']),
 ('adjust_wallet', array['service_role']),
 ('attach_checkout_session', array['service_role', 'wallet_webhook']),
+('attach_sms_sid', array['service_role']),
 ('attach_stripe_customer', array['service_role', 'wallet_webhook']),
 ('balance_after_entry', array['service_role', 'authenticated']),
 ('balance_at', array['service_role', 'authenticated']),
 ('begin_backfill', array['service_role']),
 ('begin_topup', array['service_role', 'wallet_webhook']),
+('bill_call', array['service_role']),
+('charge_sms', array['service_role']),
+('charge_usage', array['service_role']),
 ('check_balance_and_deduct_asset_cost', array['service_role']),
+('check_billing_gate', array['service_role']),
+('claim_call_reconciliation', array['service_role', 'wallet_worker']),
 ('claim_messages', array['service_role', 'wallet_worker']),
 ('claim_recharges', array['service_role', 'wallet_worker']),
+('cleanup_expired_reservations', array['service_role', 'wallet_worker']),
+('commit_reserved_credits', array['service_role']),
+('complete_phone_provisioning', array['service_role']),
+('configure_calls', array['service_role']),
 ('configure_freeze', array['service_role']),
 ('configure_stripe', array['service_role']),
+('convert_amount', array['service_role']),
 ('create_wallet', array['service_role']),
+('currency_decimals', array['service_role', 'authenticated']),
 ('deduct_call_credits', array['service_role']),
+('deduct_call_credits_batch', array['service_role']),
 ('entry_directions', array['service_role', 'authenticated']),
+('extend_reservation', array['service_role']),
+('fail_call_reconciliation', array['service_role', 'wallet_worker']),
+('fail_phone_provisioning', array['service_role']),
+('finish_call_reconciliation', array['service_role', 'wallet_worker']),
 ('format_money', array['service_role', 'authenticated']),
 ('freeze_wallet', array['service_role']),
 ('get_auto_recharge', array['service_role']),
@@ -36,21 +53,39 @@ values
 ('list_transactions', array['service_role', 'authenticated']),
 ('note_worker', array['service_role', 'wallet_worker']),
 ('process_stripe_event', array['service_role', 'wallet_webhook']),
+('provision_phone_number', array['service_role']),
+('quote_topup', array['service_role']),
+('quote_usage', array['service_role']),
 ('raise_misuse', array['service_role', 'authenticated']),
+('reconcile_calls', array['service_role']),
 ('reconcile_stripe_object', array['service_role']),
+('record_call', array['service_role', 'wallet_webhook']),
 ('record_delivery', array['service_role', 'wallet_worker']),
 ('record_recharge_result', array['service_role', 'wallet_worker']),
+('record_sms_status', array['service_role', 'wallet_webhook']),
 ('refuse', array['service_role', 'authenticated']),
 ('refuse_unknown_organization', array['service_role', 'authenticated']),
+('release_phone_number', array['service_role']),
+('release_reservation', array['service_role']),
 ('replay_messages', array['service_role']),
 ('replay_stripe_event', array['service_role']),
+('replay_unbilled_calls', array['service_role', 'wallet_worker']),
+('request_call_reconciliation', array['service_role', 'wallet_webhook']),
 ('require_value', array['service_role', 'authenticated']),
+('reserve_call_credits', array['service_role']),
 ('resolve_recharge', array['service_role']),
 ('resolve_stripe_event', array['service_role']),
 ('save_backfill', array['service_role']),
+('save_provider_calls', array['service_role', 'wallet_worker']),
+('set_agent', array['service_role']),
 ('set_auto_recharge', array['service_role']),
+('set_credential', array['service_role']),
 ('set_debt_limit', array['service_role']),
 ('set_default_payment_method', array['service_role']),
+('set_exchange_rate', array['service_role']),
+('set_gate_limit', array['service_role']),
+('set_price', array['service_role']),
+('set_service', array['service_role']),
 ('set_topup_limits', array['service_role']),
 ('set_topup_plan', array['service_role']),
 ('stripe_event_types', array['service_role']),
@@ -102,7 +137,7 @@ select
     'authenticated', relation, array['SELECT']
 from
     unnest(
-        array['payment_methods', 'recharge_settings', 'topups']
+        array['agents', 'credit_reservations', 'payment_methods', 'recharge_settings', 'sms_messages', 'topups']
     ) as relation;
 
 select is(
@@ -161,8 +196,8 @@ from (
         array[
             'id', 'name', 'email', 'currency', 'wallet_balance_pence', 'wallet_low_balance_pence', 'debt_limit_pence',
             'wallet_auto_recharge', 'wallet_recharge_amount_pence', 'stripe_default_pm_id', 'reserved_pence',
-            'total_topped_up_pence', 'total_spent_pence', 'total_calls', 'last_entry_number', 'last_entry_at',
-            'created_at', 'updated_at'
+            'owed_pence', 'total_topped_up_pence', 'total_spent_pence', 'total_calls', 'last_entry_number',
+            'last_entry_at', 'created_at', 'updated_at'
         ]
     ),
     (
@@ -181,7 +216,28 @@ from (
     ),
     ('topup_limits', array['currency', 'min_pence', 'max_pence']),
     ('topup_plans', array['plan', 'name', 'currency', 'price_pence', 'credit_pence', 'bonus_pence', 'active']),
+    (
+        'calls',
+        array[
+            'org_id', 'call_id', 'vapi_call_id', 'direction', 'assistant_id', 'phone_number_id', 'ended_reason',
+            'placed_at', 'started_at', 'ended_at', 'duration_seconds', 'cost_pence', 'charged_pence', 'owed_pence',
+            'cost_breakdown', 'transaction_id', 'created_at', 'updated_at'
+        ]
+    ),
+    (
+        'phone_numbers',
+        array[
+            'org_id', 'id', 'number', 'status', 'provider', 'provider_number_id', 'price_pence', 'cost_breakdown',
+            'transaction_id', 'refund_transaction_id', 'failure', 'provisioned_at', 'updated_at', 'released_at'
+        ]
+    ),
     ('organization_changes', array[]::text[]),
+    ('org_credentials', array[]::text[]),
+    ('prices', array[]::text[]),
+    ('unbilled_calls', array[]::text[]),
+    ('provider_calls', array[]::text[]),
+    ('call_reconciliations', array[]::text[]),
+    ('sms_callbacks', array[]::text[]),
     ('stripe_refunds', array[]::text[]),
     ('stripe_disputes', array[]::text[]),
     ('wallet_freezes', array[]::text[]),
@@ -233,6 +289,12 @@ begin
     perform wallet.keep_payment_method(pg_temp.org('acme'), 'pm_acme');
     perform wallet.keep_payment_method(pg_temp.org('globex'), 'pm_globex');
     perform wallet.freeze_wallet(pg_temp.org('globex'), 'Under review', 'ann');
+    perform wallet.reserve_call_credits(id, 'call_2', p_allow_partial => true),
+        wallet.bill_call(id, 'call_3', 60, p_provider_cost_pence => 10),
+        wallet.charge_sms(id, 'message_1'),
+        wallet.provision_phone_number(id, '+4420794600' || case id when pg_temp.org('acme') then '01' else '02' end, 'n'),
+        wallet.set_agent(id, null, 'Agent')
+    from wallet.organizations;
 end $$;
 
 create function pg_temp.as_acme(p_statement text) returns text
@@ -252,10 +314,20 @@ from (
     ('select string_agg(distinct org_id::text, '','') from wallet.payment_methods', pg_temp.org('acme')::text),
     ('select string_agg(distinct org_id::text, '','') from wallet.recharge_settings', pg_temp.org('acme')::text),
     ('select count(*) from wallet.recharge_attempts', '0'),
+    ('select string_agg(distinct org_id::text, '','') from wallet.credit_reservations', pg_temp.org('acme')::text),
+    ('select string_agg(distinct org_id::text, '','') from wallet.calls', pg_temp.org('acme')::text),
+    ('select string_agg(distinct org_id::text, '','') from wallet.sms_messages', pg_temp.org('acme')::text),
+    ('select string_agg(distinct org_id::text, '','') from wallet.phone_numbers', pg_temp.org('acme')::text),
+    ('select string_agg(distinct org_id::text, '','') from wallet.agents', pg_temp.org('acme')::text),
+    ('select provider_cost_pence from wallet.calls', '42501'),
+    ('select 1 from wallet.org_credentials', '42501'),
+    ('select 1 from wallet.prices', '42501'),
+    ('select 1 from wallet.vapi_webhook_reliability', '42501'),
+    ('select 1 from wallet.billing_success_rate', '42501'),
     ('select count(*) > 0 from wallet.topup_limits', 'true'),
     ('select count(*) from wallet.topup_plans', '0'),
-    ('select count(*) from wallet.credit_transactions', '3'),
-    ('select max(wallet_balance_pence) from wallet.organizations', '5600'),
+    ('select count(*) from wallet.credit_transactions', '6'),
+    ('select max(wallet_balance_pence) from wallet.organizations', '5145'),
     ('select provider_cost_pence from wallet.credit_transactions', '42501'),
     ('select gross_profit_pence from wallet.credit_transactions', '42501'),
     ('select total_profit_pence from wallet.organizations', '42501'),
@@ -412,7 +484,7 @@ from (
     ('select count(*) from wallet.organizations', '3'),
     ('select count(distinct org_id) from wallet.credit_transactions', '2'),
     ('select count(*) from wallet.ledger_totals', '2'),
-    ('select wallet.get_wallet_summary(pg_temp.org(''globex'')) ->> ''total_profit_pence''', '0'),
+    ('select wallet.get_wallet_summary(pg_temp.org(''globex'')) ->> ''total_profit_pence''', '46'),
     ('select wallet.balance_at(null, now())', 'WL001'),
     ('select wallet.list_transactions(pg_temp.org(''acme''), 0)', 'WL006'),
     ('select wallet.post_transaction(null, null, null, null, null, null, null)', '42501'),

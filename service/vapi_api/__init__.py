@@ -1,0 +1,1 @@
+"""What we ask of Vapi's API: the calls that it has."""
