@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import subprocess
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,6 +89,26 @@ def run_python(code: str, place: str, namespace: dict[str, Any]) -> str:
     with redirect_stdout(output):
         exec(compile(code, place, "exec"), namespace)  # noqa: S102
     return output.getvalue()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command of curl sends."""
+
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+def read_curl(code: str, token: str) -> Request:
+    words = shlex.split(code.replace("\\\n", ""))
+    given = [words[place + 1] for place, word in enumerate(words) if word == "-H"]
+    (url,) = [word for word in words if word.startswith("https://")]
+    return Request(
+        path=urlsplit(url).path,
+        headers=dict(line.replace("$API_TOKEN", token).split(": ") for line in given),
+        body=words[words.index("-d") + 1],
+    )
 
 
 class Comparison:
