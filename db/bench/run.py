@@ -23,6 +23,7 @@ import psycopg
 from service.database.embedded import EmbeddedServer
 from service.database.migrate import migrate
 
+from .batches import Batches
 from .webhooks import WebhookLoad
 
 FOLDER = Path(__file__).parent
@@ -102,6 +103,46 @@ def compare(title: str, aim: str, ours: Callable[[], float], limit: Callable[[],
     )
 
 
+def measure_batches(bench: Bench) -> None:
+    # They write more than ten times as much a second as anything else.
+    seconds = SECONDS / 4
+    hot, long = 0, 1
+    with Batches(bench.url) as batches:
+        for title, ours, single, aims in (
+            (
+                "1,000 wallets",
+                partial(batches.many_wallets, seconds),
+                partial(bench.charges, 1, "charge.sql"),
+                ("12", "0.3"),
+            ),
+            (
+                "one wallet",
+                partial(batches.one_wallet, hot, seconds),
+                partial(bench.charges, 1, "charge_one_wallet.sql"),
+                ("20", "0.45"),
+            ),
+        ):
+            batch = f"batch of 1,000 charges, {title}"
+            compare(f"{batch} / one by one", aims[0], ours, single)
+            compare(f"{batch} / copy of the rows", aims[1], ours, batches.copy)
+
+        batches.make_history(long)
+        compare(
+            "the same with 1,000,000 entries in it / with 100",
+            "1 / 1.2",
+            partial(batches.one_wallet, long, seconds),
+            partial(batches.short_histories, seconds),
+        )
+
+        reconciliation = batches.reconciliation()
+        times = sorted(reconciliation() for _ in range(ROUNDS))
+        print(
+            "Reconciliation of 10,000 calls of which 300 were missed:"
+            f" {median(times):.2f} s ({times[0]:.2f} to {times[-1]:.2f}; aim: below 3).",
+            flush=True,
+        )
+
+
 def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="pgwallet-bench-") as home,
@@ -137,6 +178,8 @@ def main() -> None:
             )
             if title == "charge of one wallet":
                 bench.sql("grow_one_wallet.sql")
+
+        measure_batches(bench)
 
         with WebhookLoad(bench.url, connections=50) as load:
             compare(

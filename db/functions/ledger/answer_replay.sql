@@ -15,6 +15,15 @@ as $$
 declare
     v_organization wallet.organizations;
 begin
+    -- Of a call that was billed by its duration, an entry may be a part.
+    if
+        p_type = 'call_deduction'
+        and p_entry.type = 'call_deduction'
+        and wallet.find_billed_call(p_entry.org_id, p_entry.call_id, null) is not null
+    then
+        return wallet.answer_billed_call(p_entry.org_id, p_entry.call_id, p_amount_pence);
+    end if;
+
     if (p_entry.type, p_entry.direction, p_entry.amount_pence) = (p_type, p_direction, p_amount_pence) then
         select * into strict v_organization
         from wallet.organizations
@@ -27,15 +36,6 @@ begin
             v_organization.wallet_auto_recharge,
             v_organization.wallet_low_balance_pence
         );
-    end if;
-
-    -- Of a call that was billed by its duration, an entry may be a part.
-    if
-        p_type = 'call_deduction'
-        and p_entry.type = 'call_deduction'
-        and wallet.find_billed_call(p_entry.org_id, p_entry.call_id, null) is not null
-    then
-        return wallet.answer_billed_call(p_entry.org_id, p_entry.call_id, p_amount_pence);
     end if;
 
     return wallet.refuse(
