@@ -84,7 +84,8 @@ create table wallet.calls (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     constraint calls_pkey primary key (org_id, call_id),
-    constraint calls_vapi_call_id_key unique (org_id, vapi_call_id),
+    -- The provider's ids are looked up without knowing whose they are.
+    constraint calls_vapi_call_id_key unique (vapi_call_id, org_id),
     constraint calls_org_id_fkey foreign key (org_id) references wallet.organizations (id),
     constraint calls_source_check check (source in ('backend', 'reservation', 'webhook', 'reconciliation')),
     constraint calls_reconciled_check check (reconciled = (source = 'reconciliation')),
@@ -93,8 +94,6 @@ create table wallet.calls (
     constraint calls_owed_pence_check check (cost_pence = charged_pence + owed_pence),
     constraint calls_transaction_id_check check ((charged_pence > 0) = (transaction_id is not null))
 );
-
-create index calls_vapi_call_id_idx on wallet.calls (vapi_call_id);
 
 create index calls_placed_at_idx on wallet.calls (placed_at);
 

@@ -33,6 +33,7 @@ create table wallet.provider_calls (
     to_at timestamptz not null,
     vapi_call_id wallet.filled_text not null,
     report jsonb not null,
+    outcome jsonb,
     constraint provider_calls_pkey primary key (from_at, to_at, vapi_call_id),
     constraint provider_calls_window_fkey foreign key (from_at, to_at)
     references wallet.call_reconciliations (from_at, to_at) on delete cascade
@@ -106,6 +107,8 @@ comment on column wallet.call_reconciliations.report is 'The answer of the last 
 comment on column wallet.call_reconciliations.alerted_at is 'When reliability_low was raised for this window; once.';
 comment on table wallet.provider_calls is
 'What the provider has listed so far for a window under way, so that a run that was killed goes on. Emptied when it is done. Not a tenant table.';
+comment on column wallet.provider_calls.outcome is
+'What became of it when this run tried to bill it, {} where there was nothing to bill. Null: not tried, or known before.';
 comment on view wallet.vapi_webhook_reliability is
 'By day, UTC: how many of the provider''s calls we knew without reconciliation.';
 comment on view wallet.billing_success_rate is

@@ -38,19 +38,21 @@ MOST_LINES = 20
 
 GOES_ON = "The same command goes on where it stopped."
 
-# What this transaction has billed.
+# What this run, whoever began it, has billed; it is kept until the run is finished.
 RECOVERED: LiteralString = """
     select
-        wallet.format_money(sum(cost_pence)::bigint, currency),
-        wallet.format_money(sum(owed_pence)::bigint, currency),
-        sum(owed_pence) > 0,
+        wallet.format_money(sum(billed.cost_pence)::bigint, wallets.currency),
+        wallet.format_money(sum(billed.owed_pence)::bigint, wallets.currency),
+        sum(billed.owed_pence) > 0,
         count(*)
-    from
-        wallet.calls
-    cross join lateral (select cost_breakdown ->> 'currency' as currency) as priced
-    where placed_at >= %s and placed_at < %s and created_at = now()
-    group by currency
-    order by count(*) desc, currency
+    from wallet.provider_calls as calls
+    cross join lateral jsonb_to_record(calls.outcome) as billed (
+        org_id uuid, success boolean, duplicate boolean, cost_pence bigint, owed_pence bigint
+    )
+    inner join wallet.organizations as wallets on wallets.id = billed.org_id
+    where calls.from_at = %s and calls.to_at = %s and billed.success and not billed.duplicate
+    group by wallets.currency
+    order by count(*) desc, wallets.currency
 """
 
 COUNTS = {
@@ -151,11 +153,11 @@ async def _reconcile(
         window = await _claim(call, worker, day)
         reconciliation = Reconciliation(call, client, worker, window, stop)
         async with reconciliation.held():
-            await _follow(reconciliation, window)
-            async with connection.transaction():
-                report = await reconciliation.finish()
-                cursor = await connection.execute(RECOVERED, [window.from_at, window.to_at])
-                recovered = [Recovered(*row) for row in await cursor.fetchall()]
+            await _follow_pages(reconciliation, window)
+            await _follow_recoveries(reconciliation)
+            cursor = await connection.execute(RECOVERED, [window.from_at, window.to_at])
+            recovered = [Recovered(*row) for row in await cursor.fetchall()]
+            report = await reconciliation.finish()
     return report, recovered
 
 
@@ -177,7 +179,7 @@ async def _claim(call: CallFunction, worker: str, day: date) -> Window:
     return window
 
 
-async def _follow(reconciliation: Reconciliation, window: Window) -> None:
+async def _follow_pages(reconciliation: Reconciliation, window: Window) -> None:
     """A progress bar over the day, from its end to its beginning, where somebody looks at it."""
     done = 0
     with click.progressbar(
@@ -190,6 +192,21 @@ async def _follow(reconciliation: Reconciliation, window: Window) -> None:
             seconds = int((window.listed_back_to - page.listed_back_to).total_seconds())
             bar.update(seconds - done)
             done = seconds
+
+
+async def _follow_recoveries(reconciliation: Reconciliation) -> None:
+    """A progress bar over the calls that are missing, where there are many and somebody looks."""
+    recoveries = reconciliation.recoveries()
+    remaining = await anext(recoveries)
+    with click.progressbar(
+        length=remaining,
+        label="Billing what is missing",
+        file=sys.stderr,
+        hidden=not (remaining and sys.stderr.isatty()),
+    ) as bar:
+        async for left in recoveries:
+            bar.update(remaining - left)
+            remaining = left
 
 
 def _describe(day: date, report: Report, recovered: list[Recovered]) -> Iterator[str]:

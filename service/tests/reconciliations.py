@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from psycopg.types.json import Jsonb
 
 from ..sandbox.vapi_calls import NewCall, end_of_call_report
 from .sandboxes import RunningSandbox
+from .services import wait_for_lock
+from .workers import eventually
 
 Connection = psycopg.Connection[Any]
 
@@ -115,6 +118,45 @@ def charges(connection: Connection, org_id: UUID) -> int:
         [org_id],
     ).fetchall()
     return int(count)
+
+
+@contextmanager
+def held_window(connection: Connection, day: datetime) -> Iterator[None]:
+    """Whoever reconciles this day waits before the next transaction, until the end of the block."""
+    with connection.transaction():
+        connection.execute(
+            "select from wallet.call_reconciliations where from_at = %s for no key update", [day]
+        )
+        yield
+
+
+async def kill_between_transactions(
+    connection: Connection,
+    holder: Connection,
+    day: datetime,
+    kill: Callable[[], object],
+    before: Callable[[], object] = lambda: None,
+) -> None:
+    """Kill a run that has billed some of its calls, and not all; and do something before."""
+    await eventually(lambda: reconciled(connection))
+    with held_window(holder, day):
+        billing = await wait_for_lock(connection)
+        before()
+        kill()
+        connection.execute("select pg_terminate_backend(%s, 5000)", [billing])
+
+
+def reconciled(connection: Connection) -> list[int]:
+    """How many calls each transaction has recovered, in order."""
+    rows = connection.execute(
+        """
+        select count(*) from wallet.calls
+         where reconciled
+         group by created_at
+         order by created_at
+        """
+    )
+    return [count for (count,) in rows]
 
 
 def let_leases_end(connection: Connection) -> None:

@@ -25,6 +25,7 @@ from .reconciliations import (
     charges,
     days_ago,
     is_done,
+    kill_between_transactions,
     let_leases_end,
     let_nothing_be_due,
     listings_of,
@@ -210,6 +211,35 @@ async def test_an_interrupted_run_goes_on_where_it_was(
     assert charges(connection, org_id) == 350
 
 
+async def test_what_was_billed_before_an_interruption_is_in_the_report(
+    sandbox: RunningSandbox,
+    connection: Connection,
+    connect: Callable[..., Connection],
+    operator: str,
+    reconcile: Reconcile,
+    tmp_path: Path,
+) -> None:
+    pounds = open_wallet(connection, balance_pence=1000_00)
+    dollars = open_wallet(connection, balance_pence=1_00, currency="usd")
+    await take_place(sandbox, pounds, DAY, 230)
+    await take_place(sandbox, dollars, DAY, 220)
+    arguments = ("reconcile", "--date", named(DAY))
+    with WalletProcess(tmp_path, *arguments, **environment_of(operator, sandbox)) as process:
+        await kill_between_transactions(
+            connection, connect(), DAY, kill=lambda: process.stop(signal.SIGKILL)
+        )
+    let_leases_end(connection)
+
+    result = await reconcile("--date", named(DAY))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.splitlines() == [
+        "Going on at 00:00:00 UTC.",
+        f"{named(DAY)} (UTC): 450 calls at Vapi, 0 known, 450 missing.",
+        "Recovered: £128.80 for 230 calls; $154.00 for 220 calls, of which $148.00 is owed.",
+        "The webhook told of 0 % of the calls. An alert was raised.",
+    ]
+
+
 async def test_a_day_that_a_worker_has_is_left_to_it(
     sandbox: RunningSandbox,
     connection: Connection,
@@ -266,6 +296,7 @@ async def test_somebody_who_looks_sees_how_far_it_is(
     assert b"250 missing" in stdout
     for percent in ("60%", "61%", "100%"):
         assert re.search(rf"Listing Vapi's calls.* {percent}", seen), seen
+    assert re.search(r"Billing what is missing.* 100%", seen), seen
 
 
 @pytest.mark.parametrize(

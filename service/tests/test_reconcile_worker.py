@@ -22,14 +22,17 @@ from ..vapi_api.client import vapi_client
 from ..worker.reconcile import reconcile_calls
 from .reconciliations import (
     CALL_PENCE,
+    CALL_SECONDS,
     add_assistant,
     billed,
     charges,
     days_ago,
     is_done,
+    kill_between_transactions,
     let_leases_end,
     let_nothing_be_due,
     listings_of,
+    reconciled,
     report_call,
     request,
     run_of,
@@ -257,6 +260,69 @@ async def test_a_worker_that_is_killed_while_it_bills_bills_all_or_nothing(
     assert run_of(connection, DAY)["report"]["recovered"] == 6
 
 
+@pytest.mark.parametrize("balance_pence", [10_000_00, 0], ids=["paid", "owed"])
+async def test_a_day_without_any_webhook_is_billed_part_by_part(
+    sandbox: RunningSandbox,
+    connection: Connection,
+    connect: Connect,
+    worker: StartWorker,
+    balance_pence: int,
+) -> None:
+    """Of one wallet, which may be charged in between; and by a worker that is killed on the way."""
+    calls, debt_limit, at_once = 3000, 5_00, 200
+    org_id = open_wallet(connection, balance_pence=balance_pence)
+    missed = await take_place(sandbox, org_id, DAY, calls)
+    request(connection, DAY)
+
+    def charge() -> None:
+        with connect(options="-c lock_timeout=1s") as session:
+            [(answer,)] = session.execute(
+                "select wallet.bill_call(%s, 'live', %s, 'live')", [org_id, CALL_SECONDS]
+            ).fetchall()
+        assert answer["actual_cost_pence"] == CALL_PENCE
+
+    with worker() as process:
+        await kill_between_transactions(
+            connection,
+            connect(),
+            DAY,
+            kill=lambda: process.stop(signal.SIGKILL),
+            before=charge,
+        )
+    begun = sum(reconciled(connection))
+    assert 0 < begun < calls
+    assert run_of(connection, DAY)["alerted_at"] is None
+
+    let_leases_end(connection)
+    with worker() as process:
+        await until_done(connection)
+        assert process.stop() == 0
+
+    assert reconciled(connection) == [at_once] * (calls // at_once)
+    costs = dict(billed(connection, org_id))
+    assert costs.pop("live") == (CALL_PENCE, False)
+    assert costs == dict.fromkeys(missed, (CALL_PENCE, True))
+    spendable = balance_pence or debt_limit
+    cost = calls * CALL_PENCE
+    expected = {
+        "known": 0,
+        "missing": calls,
+        "recovered": calls,
+        "recovered_pence": cost,
+        "recovered_by_currency": {"gbp": cost},
+        "owed_pence": max(0, cost - spendable),
+        "failed_count": 0,
+        "mismatched_count": 0,
+        "reliability_percent": 0,
+        "alerted": True,
+    }
+    report = run_of(connection, DAY)["report"]
+    assert {key: report[key] for key in expected} == expected
+    alerts = "select from wallet.outbox_messages where topic = 'reliability_low'"
+    assert connection.execute(alerts).rowcount == 1
+    assert staged(connection, DAY) == 0
+
+
 async def test_two_workers_alive_at_three_run_once(
     sandbox: RunningSandbox, connection: Connection, worker: StartWorker
 ) -> None:
@@ -334,6 +400,32 @@ async def test_a_worker_told_to_stop_finishes_what_it_bills(
         assert told(process, "reconciliation_done")
     assert is_done(connection, DAY)
     assert charges(connection, org_id) == 3
+
+
+async def test_a_worker_told_to_stop_gives_back_what_it_has_not_billed_yet(
+    sandbox: RunningSandbox, connection: Connection, connect: Connect, worker: StartWorker
+) -> None:
+    org_id = open_wallet(connection, balance_pence=1000_00)
+    await take_place(sandbox, org_id, DAY, 250)
+    request(connection, DAY)
+    with worker() as process:
+        with locked_wallet(connect(), org_id):
+            await wait_for_lock(connection)
+            process.process.send_signal(signal.SIGTERM)
+            await eventually(lambda: told(process, "worker_stopping"))
+        await eventually(lambda: process.process.poll() is not None)
+        assert process.process.returncode == 0
+        assert told(process, "reconciliation_stopped")
+    run = run_of(connection, DAY)
+    assert (run["status"], run["claimed_by"]) == ("due", None)
+    assert reconciled(connection) == [200]
+
+    let_leases_end(connection)
+    with worker() as process:
+        await until_done(connection)
+        assert process.stop() == 0
+    assert reconciled(connection) == [200, 50]
+    assert run_of(connection, DAY)["report"]["recovered"] == 250
 
 
 async def test_a_refused_key_is_told_and_tried_again_later(

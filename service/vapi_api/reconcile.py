@@ -1,7 +1,7 @@
 """Compares the calls of a window of time with Vapi's list. What becomes of each is for SQL to say.
 
 Every page is stored before the next one is asked for, with how far back the list goes by now:
-a run that is killed goes on there.
+a run that is killed goes on there. What is missing is then billed by some hundred calls at a time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from psycopg.types.json import Jsonb
 from .client import PAGE_SECONDS, Page, VapiClient, VapiFailure, encode_calls
 
 SAVE_SECONDS = 60
-FINISH_SECONDS = 240
+RECOVER_SECONDS = 60
+FINISH_SECONDS = 60
 # Every page renews it, so it has to outlast what one page may take.
 LEASE_SECONDS = PAGE_SECONDS + SAVE_SECONDS
 
@@ -36,6 +37,8 @@ FINISH: LiteralString = """
         end
     from wallet.save_provider_calls(%s, %s, %s, '[]', %s, %s) as saved
 """
+
+RECOVER: LiteralString = "select wallet.recover_provider_calls(%s, %s, %s, %s)"
 
 # Runs `select wallet.some_function(...)` within so many seconds, and returns its answer.
 CallFunction = Callable[..., Awaitable[Any]]
@@ -122,8 +125,17 @@ class Reconciliation:
                 await self._unless_stopped(self._save(page))
                 yield page
 
+    async def recoveries(self) -> AsyncIterator[int]:
+        """Bill what is missing; yields after each transaction how many are still to be tried."""
+        while not self._stop.is_set():
+            answer = await self._ask(RECOVER, LEASE_SECONDS, seconds=RECOVER_SECONDS)
+            yield answer["remaining"]
+            if not answer["remaining"]:
+                return
+        raise Stopped
+
     async def finish(self) -> Report:
-        """Compare what is stored, bill what is missing: the report, even if it is time to stop."""
+        """Compare what is stored: the report, even if it is time to stop."""
         return await self._ask(
             FINISH, *self._named, self._window.from_at, LEASE_SECONDS, seconds=FINISH_SECONDS
         )

@@ -1,7 +1,7 @@
 """Reconciliation: each day's calls compared with what Vapi has, by one worker of those alive.
 
 No transaction is open while Vapi is asked. Whatever ends this process in between, the lease
-ends too, and another one goes on with the pages that are missing.
+ends too, and another one goes on with the pages, or the calls, that are missing.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ async def reconcile_calls(
         async with reconciliation.held():
             async for _page in reconciliation.pages():
                 pass
+            async for _remaining in reconciliation.recoveries():
+                pass
             report = await reconciliation.finish()
     except VapiFailure as exc:
         log.warning("reconciliation_failed", error=str(exc), **fields)
@@ -63,11 +65,12 @@ async def reconcile_calls(
 
 
 async def replay_unbilled_calls(database: Database) -> int:
-    """Try again what could not be billed when it was told."""
+    """Try again some of what could not be billed when it was told; how many now were."""
     answer = await database.call("select wallet.replay_unbilled_calls()", seconds=REPLAY_SECONDS)
     if answer["billed"] or answer["failed"]:
         log.info("unbilled_calls_replayed", billed=answer["billed"], failed=answer["failed"])
-    return 0
+    billed: int = answer["billed"]
+    return billed
 
 
 def _describe(report: Report) -> dict[str, Any]:

@@ -5,6 +5,8 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    -- As an expression in the look-up, a plan made while the ledger was small would filter by it.
+    v_key constant text := 'call:' || p_call.call_id;
     v_wallet wallet.organizations;
     v_entry wallet.credit_transactions;
     v_reservation wallet.credit_reservations;
@@ -17,7 +19,7 @@ begin
     if p_call.transaction_id is not null then
         select * into strict v_entry
         from wallet.credit_transactions
-        where org_id = p_call.org_id and idempotency_key = 'call:' || p_call.call_id;
+        where org_id = p_call.org_id and idempotency_key = v_key;
 
         v_answer := wallet.answer_entry(
             v_entry, p_duplicate, v_wallet.debt_limit_pence, v_wallet.wallet_auto_recharge, v_wallet.wallet_low_balance_pence

@@ -11,8 +11,7 @@ declare
     v_call record;
     v_outcomes jsonb[] := '{}';
     v_reports wallet.call_report[] := '{}';
-    v_new text[] := '{}';
-    v_sums record;
+    v_results jsonb[] := '{}';
 begin
     v_org_ids := array(select distinct (wallet.resolve_call(r)).org_id from unnest(p_reports) as r);
 
@@ -42,9 +41,7 @@ begin
         v_outcomes := array_append(
             v_outcomes,
             wallet.bill_reported_call(v_call.report, case when v_call.told then 'webhook' else 'reconciliation' end)
-            || jsonb_build_object(
-                'told', v_call.told, 'provider_duration_seconds', (v_call.report).duration_seconds
-            )
+            || jsonb_build_object('told', v_call.told)
         );
     end loop;
 
@@ -55,83 +52,33 @@ begin
         from generate_subscripts(v_outcomes, 1) as n
         order by (v_reports[n]).vapi_call_id
     loop
-        if
+        v_results := array_append(v_results, jsonb_build_object(
+            'vapi_call_id', v_call.outcome -> 'vapi_call_id',
+            'org_id', v_call.outcome -> 'org_id',
+            'call_id', v_call.outcome -> 'call_id',
+            'success', v_call.outcome -> 'success',
+            'duplicate', coalesce(v_call.outcome -> 'duplicate', 'false'),
+            'told', v_call.outcome -> 'told',
+            'cost_pence', v_call.outcome -> 'actual_cost_pence',
+            'owed_pence', v_call.outcome -> 'owed_pence',
+            'duration_seconds', v_call.outcome -> 'duration_seconds',
+            'provider_duration_seconds', (v_call.report).duration_seconds,
+            'error', v_call.outcome -> 'error',
+            'message', v_call.outcome -> 'message',
+            'new',
             wallet.note_billing(
                 v_call.report,
                 case when (v_call.outcome ->> 'told')::boolean then 'webhook' else 'reconciliation' end,
                 v_call.outcome
             )
-        then
-            v_new := array_append(v_new, v_call.outcome ->> 'vapi_call_id');
-        end if;
+        ));
     end loop;
 
-    if cardinality(v_new) > 0 then
-        perform wallet.emit_message(
-            'call_unbilled',
-            null,
-            jsonb_build_object(
-                'message', format('%s calls of the provider''s list could not be billed.', cardinality(v_new)),
-                'calls', cardinality(v_new),
-                'vapi_call_ids', to_jsonb(v_new[:10])
-            )
-        );
-    end if;
-
-    select
-        count(*) filter (where success and not duplicate) as billed,
-        coalesce(sum((o ->> 'actual_cost_pence')::bigint) filter (where success and not duplicate), 0) as billed_pence,
-        coalesce(sum((o ->> 'owed_pence')::bigint) filter (where success and not duplicate), 0) as owed_pence,
-        count(*) filter (where not success) as failed_count,
-        count(*) filter (where told or duplicate) as told,
-        jsonb_agg(
-            jsonb_build_object(
-                'vapi_call_id', o -> 'vapi_call_id', 'error', o -> 'error', 'message', o -> 'message'
-            )
-        ) filter (where not success) as failed,
-        jsonb_agg(
-            jsonb_build_object(
-                'call_id', o -> 'call_id',
-                'vapi_call_id', o -> 'vapi_call_id',
-                'duration_seconds', o -> 'duration_seconds',
-                'provider_duration_seconds', o -> 'provider_duration_seconds'
-            )
-        ) filter (where duplicate) as duplicates
-    into v_sums
-    from
-        unnest(v_outcomes) as o
-    cross join lateral (
-        select
-            (o ->> 'success')::boolean as success,
-            coalesce((o ->> 'duplicate')::boolean, false) as duplicate,
-            (o ->> 'told')::boolean as told
-    ) as outcome;
-
-    return jsonb_build_object(
-        'billed', v_sums.billed,
-        'billed_pence', v_sums.billed_pence,
-        'billed_by_currency', (
-            select coalesce(jsonb_object_agg(currency, pence), '{}')
-            from (
-                select
-                    w.currency,
-                    sum((o ->> 'actual_cost_pence')::bigint) as pence
-                from unnest(v_outcomes) as o
-                inner join wallet.organizations as w on w.id = (o ->> 'org_id')::uuid
-                where (o ->> 'success')::boolean and not (o ->> 'duplicate')::boolean
-                group by w.currency
-            ) as sums
-        ),
-        'owed_pence', v_sums.owed_pence,
-        'told', v_sums.told,
-        'duplicates', coalesce(v_sums.duplicates, '[]'),
-        'failed_count', v_sums.failed_count,
-        'failed', coalesce(v_sums.failed, '[]')
-    );
+    return to_jsonb(v_results);
 end;
 $$;
 
 revoke all on function wallet.bill_reported_calls(wallet.call_report[]) from public;
 
 comment on function wallet.bill_reported_calls(wallet.call_report[]) is
-'Internal: bills calls that have ended and are not in calls under their Vapi id, each on its own: one that can''t be billed is kept in unbilled_calls and told to the outbox, once for the list. told counts those that were known without this: by webhook, or under another id (duplicates). Locks the organizations in order of id, then the unbilled calls in order of theirs.';
+'Internal: bills calls that have ended and are not in calls under their Vapi id, each on its own; one that can''t be billed is kept in unbilled_calls. Answers what became of each, for sum_billings. Locks the organizations in order of id, then the unbilled calls in order of theirs.';

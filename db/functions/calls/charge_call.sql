@@ -24,6 +24,7 @@ declare
     v_payment jsonb;
     v_began_at timestamptz;
     v_source text := p_source;
+    v_key text;
 begin
     if v_wallet.id is null then
         return wallet.refuse_unknown_organization(p_org_id);
@@ -59,9 +60,11 @@ begin
         return wallet.answer_call(v_call, p_duplicate => true);
     end if;
 
+    -- With the expression in the condition, a plan made for few entries would pass over the index of the keys.
+    v_key := 'call:' || v_call_id;
     select * into v_entry
     from wallet.credit_transactions
-    where org_id = p_org_id and idempotency_key = 'call:' || v_call_id;
+    where org_id = p_org_id and idempotency_key = v_key;
 
     v_began_at := coalesce(v_reservation.created_at, p_report.started_at, p_report.placed_at, now());
     if v_entry.type = 'call_deduction' then

@@ -19,7 +19,12 @@ begin
     from wallet.organizations
     where id = p_org_id;
 
-    if v_wallet.owed_pence = 0 or (v_wallet.frozen and wallet.find_freeze(p_org_id, 'spending') is not null) then
+    -- Without room, not one of many calls that owe may be read: this runs with each charge.
+    if
+        v_wallet.owed_pence = 0
+        or v_wallet.room <= 0
+        or (v_wallet.frozen and wallet.find_freeze(p_org_id, 'spending') is not null)
+    then
         return 0;
     end if;
     v_room := v_wallet.room;

@@ -1,7 +1,11 @@
 -- The ledger has no index for the provider's ids, which every charge would pay for. A call is charged
 -- after it was placed, so only the entries since then are read, once for any number of calls; and five
 -- minutes more, for clocks that differ.
-create or replace function wallet.find_charged_calls(p_org_ids uuid[], p_vapi_call_ids text[], p_placed_since timestamptz)
+create or replace function wallet.find_charged_calls(
+    p_org_ids uuid[],
+    p_vapi_call_ids text[],
+    p_placed_since timestamptz
+)
 returns jsonb
 language sql
 stable

@@ -1,4 +1,5 @@
--- The window's row is locked before any organization's, like every other row that is waited for.
+-- The window's row is locked before any organization's, like every other row that is waited for. What
+-- recover_provider_calls has billed of this window is told as if it had been billed here.
 create or replace function wallet.reconcile_calls(p_from timestamptz, p_to timestamptz, p_provider_calls jsonb)
 returns jsonb
 language plpgsql
@@ -12,6 +13,7 @@ declare
     v_reports wallet.call_report[];
     v_calls wallet.call_report[];
     v_problems jsonb;
+    v_outcomes jsonb;
     v_found record;
     v_billed jsonb;
     v_mismatched jsonb;
@@ -56,17 +58,23 @@ begin
         order by r.vapi_call_id, r.ended desc, r.duration_seconds desc nulls last
     );
 
+    select coalesce(jsonb_object_agg(vapi_call_id, outcome), '{}') into v_outcomes
+    from wallet.provider_calls
+    where from_at = p_from and to_at = p_to and outcome ? 'success';
+
     with compared as (
         select
             r as report,
+            b.outcome,
             c.*,
             r.placed_at >= p_from and r.placed_at < p_to as inside,
             abs(c.duration_seconds - r.duration_seconds) > v_settings.duration_tolerance_seconds as mismatched
         from unnest(v_calls) as r
+        cross join lateral (select v_outcomes -> r.vapi_call_id as outcome) as b
         left join lateral (
             select call_id, duration_seconds, reconciled
             from wallet.calls
-            where vapi_call_id = r.vapi_call_id
+            where vapi_call_id = r.vapi_call_id and not coalesce((b.outcome ->> 'success')::boolean, false)
             limit 1
         ) as c on true
     )
@@ -77,7 +85,12 @@ begin
         count(*) filter (where inside and (report).ended) as ended,
         count(*) filter (where inside and (report).ended and call_id is not null) as recorded,
         count(*) filter (where inside and (report).ended and not reconciled) as told,
-        array_agg(report) filter (where inside and (report).ended and call_id is null) as missing,
+        array_agg(report) filter (
+            where inside and (report).ended and call_id is null and outcome is null
+        ) as missing,
+        jsonb_agg(outcome) filter (
+            where inside and (report).ended and call_id is null and outcome is not null
+        ) as outcomes,
         jsonb_agg(
             jsonb_build_object(
                 'call_id', call_id,
@@ -89,7 +102,9 @@ begin
     into v_found
     from compared;
 
-    v_billed := wallet.bill_reported_calls(v_found.missing);
+    v_billed := wallet.sum_billings(
+        coalesce(v_found.outcomes, '[]') || wallet.bill_reported_calls(v_found.missing)
+    );
 
     select coalesce(v_found.mismatched, '[]') || coalesce(jsonb_agg(d), '[]') into v_mismatched
     from jsonb_array_elements(v_billed -> 'duplicates') as d
@@ -153,6 +168,21 @@ begin
                 'calls', jsonb_array_length(v_problems),
                 'vapi_call_ids', jsonb_path_query_array(v_problems, '$[0 to 9].vapi_call_id'),
                 'error', 'unusable_report'
+            )
+        );
+    end if;
+
+    if jsonb_array_length(v_billed -> 'new') > 0 then
+        perform wallet.emit_message(
+            'call_unbilled',
+            null,
+            jsonb_build_object(
+                'message',
+                format(
+                    '%s calls of the provider''s list could not be billed.', jsonb_array_length(v_billed -> 'new')
+                ),
+                'calls', jsonb_array_length(v_billed -> 'new'),
+                'vapi_call_ids', jsonb_path_query_array(v_billed -> 'new', '$[0 to 9]')
             )
         );
     end if;

@@ -1,5 +1,5 @@
 -- Those that have waited longest since they were last tried go first.
-create or replace function wallet.replay_unbilled_calls(p_limit integer default 1000)
+create or replace function wallet.replay_unbilled_calls(p_limit integer default 200)
 returns jsonb
 language plpgsql
 security definer
@@ -17,8 +17,10 @@ begin
         select report from wallet.unbilled_calls where billed_at is null order by updated_at limit p_limit
     ) as w;
 
-    v_result := wallet.bill_reported_calls(
-        array(select report from wallet.read_listed_calls(v_waiting) where problem is null)
+    v_result := wallet.sum_billings(
+        wallet.bill_reported_calls(
+            array(select report from wallet.read_listed_calls(v_waiting) where problem is null)
+        )
     );
 
     return jsonb_build_object(

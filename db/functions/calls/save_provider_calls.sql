@@ -36,7 +36,7 @@ begin
     end if;
 
     -- What has no id is kept to be reported. A call that two pages have is as the later page says.
-    insert into wallet.provider_calls (from_at, to_at, vapi_call_id, report)
+    insert into wallet.provider_calls as p (from_at, to_at, vapi_call_id, report)
     select distinct on (id)
         p_from,
         p_to,
@@ -55,7 +55,9 @@ begin
         from wallet.strip_call_report(call) as stripped
     ) as s
     order by id, position desc
-    on conflict (from_at, to_at, vapi_call_id) do update set report = excluded.report;
+    on conflict (from_at, to_at, vapi_call_id) do update
+    -- What had not ended may have ended by now.
+    set report = excluded.report, outcome = nullif(p.outcome, '{}');
 
     update wallet.call_reconciliations
     set

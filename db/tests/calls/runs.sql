@@ -54,6 +54,16 @@ as $$
     )
 $$;
 
+create function pg_temp.recover(
+    p_worker text, p_days_ago integer, p_limit integer default 200, p_lease_seconds integer default 60
+) returns jsonb
+language sql
+as $$
+    select wallet.recover_provider_calls(
+        p_worker, pg_temp.day(p_days_ago), pg_temp.day(p_days_ago - 1), p_lease_seconds, p_limit
+    )
+$$;
+
 create function pg_temp.finish(p_worker text, p_days_ago integer) returns jsonb
 language sql
 as $$ select wallet.finish_call_reconciliation(p_worker, pg_temp.day(p_days_ago), pg_temp.day(p_days_ago - 1)) $$;

@@ -1,5 +1,5 @@
 begin;
-select plan(45);
+select plan(48);
 \ir ../support.sql
 \ir reports.sql
 
@@ -246,6 +246,23 @@ select
 from generate_series(1, 105) as n;
 select is(answer -> 'failed_count', '105', 'all 105 are counted') from long;
 select is(jsonb_array_length(answer -> 'failed'), 100, 'and 100 named') from long;
+select is(
+    (
+        select jsonb_agg(payload - 'vapi_call_ids') from wallet.outbox_messages
+        where topic = 'call_unbilled' and payload ->> 'message' like '105 %'
+    ),
+    '[{"message": "105 calls of the provider''s list could not be billed.", "calls": 105}]',
+    'one message tells of all of them'
+);
+create temporary table settled as select pg_temp.told('call_unbilled') as messages;
+select pg_temp.answers(
+    pg_temp.reconcile(
+        jsonb_build_array(pg_temp.call('s1', 30, '{}', '2026-03-22 12:00+00')), '2026-03-22', '2026-03-23'
+    ),
+    '{"missing": 1, "failed_count": 1}',
+    'the next time it fails again'
+);
+select is(pg_temp.told('call_unbilled'), messages, 'which is not told again') from settled;
 
 create temporary table before_misuse as select pg_temp.everything() as state;
 select pg_temp.raises(

@@ -31,7 +31,7 @@ select pg_temp.answers(
 );
 select ok(pg_temp.recorded('one') ->> 'reported_at' is not null, 'with when it was told');
 select unalike(pg_temp.everything(), '%' || said || '%', format('nothing is stored of what was said: %s', said))
-from unnest(array['secret', '4242', 'Secretive', 'recording-mono', '+442071838750']) as said;
+from unnest(array['secret', 'number is 4242', 'Secretive', 'recording-mono', '+442071838750']) as said;
 create temporary table settled as select pg_temp.everything() as state;
 select pg_temp.answers(
     wallet.record_call(pg_temp.report('one', 30, pg_temp.metadata('acme', 'call-1'))),

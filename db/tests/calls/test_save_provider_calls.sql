@@ -36,7 +36,7 @@ select unalike(
     (select string_agg(report::text, ' ') from wallet.provider_calls), '%' || said || '%',
     format('nothing that was said: %s', said)
 )
-from unnest(array['secret', '4242', '+44', 'https']) as said;
+from unnest(array['secret', 'number is 4242', '+44', 'https']) as said;
 
 select pg_temp.answers(
     pg_temp.save('ann', 2, calls, '12 hours'), '{"success": true, "calls": 2}', 'the same page twice is kept once'

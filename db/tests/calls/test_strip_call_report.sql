@@ -37,7 +37,7 @@ select unalike(
 )
 from
     (select pg_temp.report('one') || pg_temp.call('one') as report) as told
-cross join unnest(array['secret', '4242', 'Secretive', '+44', 'https', 'Anna']) as said;
+cross join unnest(array['secret', 'number is 4242', 'Secretive', '+44', 'https', 'Anna']) as said;
 
 -- What is not what it should be.
 select is(

@@ -1,9 +1,11 @@
 begin;
-select plan(7);
+select plan(13);
 
 select has_trigger('wallet', table_name, trigger_name, format('%s has %s', table_name, trigger_name))
 from
-    unnest(array['credit_transactions', 'organization_changes']) as table_name,
+    unnest(
+        array['credit_transactions', 'organization_changes', 'prices', 'exchange_rates', 'gate_limits']
+    ) as table_name,
     unnest(array['refuse_row_change', 'refuse_truncate']) as trigger_name;
 select is_empty(
     $$
@@ -18,7 +20,7 @@ select results_eq(
         where tgfoid = 'wallet.refuse_change'::regproc
         group by tgrelid
     $$,
-    array[56, 56],
+    array[56, 56, 56, 56, 56],
     'together they stand before update, delete and truncate'
 );
 select throws_ok(

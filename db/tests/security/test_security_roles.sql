@@ -63,6 +63,7 @@ values
 ('record_delivery', array['service_role', 'wallet_worker']),
 ('record_recharge_result', array['service_role', 'wallet_worker']),
 ('record_sms_status', array['service_role', 'wallet_webhook']),
+('recover_provider_calls', array['service_role', 'wallet_worker']),
 ('refuse', array['service_role', 'authenticated']),
 ('refuse_unknown_organization', array['service_role', 'authenticated']),
 ('release_phone_number', array['service_role']),
