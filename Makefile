@@ -60,7 +60,7 @@ lint: $(tools) ## check style, types, and the safety of functions and migrations
 
 # pgspot's parser doesn't know the fields of a composite type, so it can't read a body that assigns to one.
 pgspot_no_body := $(addprefix db/functions/, \
-    ledger/post_transaction.sql \
+    ledger/deduct_call_credits_batch.sql ledger/post_transaction.sql \
     stripe/read_checkout_session.sql stripe/read_payment_intent.sql stripe/read_wallet_metadata.sql)
 
 .PHONY: bench
