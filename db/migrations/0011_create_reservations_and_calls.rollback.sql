@@ -36,4 +36,4 @@ alter domain wallet.message_topic add constraint message_topic_check check (
 drop type wallet.call_report, wallet.requested_charge cascade;
 drop table wallet.call_settings, wallet.unbilled_calls, wallet.calls, wallet.credit_reservations cascade;
 drop domain wallet.reservation_status;
-alter table wallet.organizations drop column owed_pence;
+alter table wallet.organizations drop column owed_pence, drop column has_calls;

@@ -3,12 +3,17 @@
 
 set local role wallet_owner;
 
-alter table wallet.organizations add column owed_pence wallet.unsigned_pence not null default 0;
+alter table wallet.organizations
+add column owed_pence wallet.unsigned_pence not null default 0,
+add column has_calls boolean not null default false;
 
 grant select (owed_pence) on wallet.organizations to authenticated;
 
 comment on column wallet.organizations.owed_pence is
 'Sum of what its calls still owe: charged before anything else is spent, as soon as there is room above the debt limit.';
+
+comment on column wallet.organizations.has_calls is
+'Some of its calls are in calls. Kept here so that whoever charges a wallet that has none need not look.';
 
 create domain wallet.reservation_status as text
 constraint reservation_status_check check (value in ('open', 'committed', 'released', 'expired'));

@@ -128,6 +128,10 @@ begin
     )
     returning * into v_call;
 
+    update wallet.organizations
+    set has_calls = true
+    where id = p_org_id and not has_calls;
+
     update wallet.credit_reservations
     set
         status = 'committed',

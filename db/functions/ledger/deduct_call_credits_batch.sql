@@ -75,10 +75,7 @@ begin
                 from wallet.credit_transactions as e
                 where e.org_id = c.org_id and e.idempotency_key = 'call:' || c.call_id
             ) as original_number,
-            coalesce(
-                (select b.call_id from wallet.calls as b where b.org_id = c.org_id and b.call_id = c.call_id),
-                (select b.call_id from wallet.calls as b where b.org_id = c.org_id and b.vapi_call_id = c.vapi_call_id)
-            ) as billed_as
+            case when o.has_calls then wallet.find_billed_call(c.org_id, c.call_id, c.vapi_call_id) end as billed_as
         from unnest(v_charges) as c
         left join wallet.organizations as o on o.id = c.org_id
         order by c.org_id, c.item
@@ -120,27 +117,30 @@ begin
             v_number := v_number + 1;
             v_time := greatest(clock_timestamp(), v_time);
 
-            v_entry.org_id := v_org_id;
-            v_entry.entry_number := v_number;
-            v_entry.id := gen_random_uuid();
-            v_entry.created_at := v_time;
-            v_entry.type := 'call_deduction';
-            v_entry.direction := 'debit';
-            v_entry.amount_pence := v_charge.client_charged_pence;
-            v_entry.balance_before_pence := v_balance;
-            v_entry.balance_after_pence := v_balance - v_charge.client_charged_pence;
-            v_entry.idempotency_key := 'call:' || v_charge.call_id;
-            v_entry.call_id := v_charge.call_id;
-            v_entry.vapi_call_id := v_charge.vapi_call_id;
-            v_entry.provider_cost_pence := v_charge.provider_cost_pence;
-            v_entry.client_charged_pence := v_charge.client_charged_pence;
-            v_entry.gross_profit_pence := v_charge.client_charged_pence - v_charge.provider_cost_pence;
-            v_entry.markup_percent := v_charge.markup_percent;
-            v_entry.cost_breakdown := v_charge.cost_breakdown;
-            v_entry.stripe_payment_intent_id := null;
-            v_entry.stripe_charge_id := null;
-            v_entry.description := v_charge.description;
-            v_entry.created_by := 'system';
+            v_entry := row(
+                v_org_id,
+                v_number,
+                gen_random_uuid(),
+                v_time,
+                v_charge.client_charged_pence,
+                v_balance,
+                v_balance - v_charge.client_charged_pence,
+                v_charge.provider_cost_pence,
+                v_charge.client_charged_pence,
+                v_charge.client_charged_pence - v_charge.provider_cost_pence,
+                v_charge.markup_percent,
+                'call_deduction',
+                'debit',
+                'call:' || v_charge.call_id,
+                v_charge.call_id,
+                v_charge.vapi_call_id,
+                null,
+                null,
+                v_charge.description,
+                'system',
+                v_charge.cost_breakdown,
+                null
+            )::wallet.credit_transactions;
             v_hash := wallet.hash_entry(v_hash, v_entry);
             v_entry.entry_hash := v_hash;
 

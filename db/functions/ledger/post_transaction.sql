@@ -40,6 +40,7 @@ begin
             wallet_auto_recharge as auto_recharge,
             wallet_low_balance_pence as low_balance,
             frozen,
+            has_calls,
             last_entry_number,
             last_entry_at,
             last_entry_hash
@@ -58,7 +59,7 @@ begin
 
         if found then
             return wallet.answer_replay(v_entry, p_type, p_direction, p_amount_pence);
-        elsif p_type = 'call_deduction' and p_overdraft = 'debt_limit' then
+        elsif v_wallet.has_calls and p_type = 'call_deduction' and p_overdraft = 'debt_limit' then
             v_billed_as := wallet.find_billed_call(p_org_id, p_call_id, p_vapi_call_id);
             if v_billed_as is not null then
                 return wallet.answer_billed_call(p_org_id, v_billed_as, p_amount_pence);

@@ -15,12 +15,13 @@ as $$
         select org_id, sum(reserved_pence) as pence from wallet.credit_reservations where status = 'open' group by org_id
     ) as r on r.org_id = o.id
     left join (
-        select org_id, sum(owed_pence) as pence from wallet.calls where owed_pence > 0 group by org_id
+        select org_id, sum(owed_pence) as pence from wallet.calls group by org_id
     ) as c on c.org_id = o.id
     cross join lateral (
         values
         ('reserved_pence', coalesce(r.pence, 0)::text, o.reserved_pence::text),
         ('owed_pence', coalesce(c.pence, 0)::text, o.owed_pence::text),
+        ('has_calls', (c.org_id is not null)::text, o.has_calls::text),
         ('wallet_balance_pence', coalesce(t.balance_pence, 0)::text, o.wallet_balance_pence::text),
         ('total_topped_up_pence', coalesce(t.total_topped_up_pence, 0)::text, o.total_topped_up_pence::text),
         ('total_spent_pence', coalesce(t.total_spent_pence, 0)::text, o.total_spent_pence::text),
