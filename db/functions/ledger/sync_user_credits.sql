@@ -51,6 +51,7 @@ begin
             from wallet.calls
             where org_id = p_org_id and owed_pence > 0
         ),
+        has_calls = exists (select from wallet.calls where org_id = p_org_id),
         updated_at = clock_timestamp()
     from (select p_org_id as org_id) as wanted
     left join wallet.ledger_totals as t on t.org_id = wanted.org_id
@@ -77,4 +78,4 @@ revoke all on function wallet.sync_user_credits(uuid) from public;
 grant execute on function wallet.sync_user_credits(uuid) to service_role;
 
 comment on function wallet.sync_user_credits(uuid) is
-'Recomputes the stored balance and totals of a wallet from its ledger, and what is reserved and owed from its reservations and calls, and answers what changed. Locks the organization''s row. Refuses organization_not_found, ledger_inconsistent; raises WL001.';
+'Recomputes the stored balance and totals of a wallet from its ledger, and what is reserved and owed, and whether it has calls, from its reservations and calls, and answers what changed. Locks the organization''s row. Refuses organization_not_found, ledger_inconsistent; raises WL001.';

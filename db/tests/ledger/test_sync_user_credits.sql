@@ -1,5 +1,5 @@
 begin;
-select plan(20);
+select plan(21);
 \ir ../support.sql
 
 do $$
@@ -123,6 +123,24 @@ select pg_temp.answers(
     'a ledger that contradicts itself is refused, for a person to look at'
 );
 select is(pg_temp.everything(), state, 'and nothing is written then') from before_refusal;
+
+-- So is what the calls of a wallet hold and owe.
+do $$
+begin
+    perform pg_temp.open_wallet('caller', 1000);
+    perform wallet.reserve_call_credits(pg_temp.org('caller'), 'under way');
+    perform wallet.bill_call(pg_temp.org('caller'), 'owing', 7200);
+    update wallet.organizations set reserved_pence = 3, owed_pence = 4, has_calls = false
+    where id = pg_temp.org('caller');
+end $$;
+select is(
+    wallet.sync_user_credits(pg_temp.org('caller')) -> 'changed',
+    '{
+        "reserved_pence": {"before": 3, "after": 277}, "owed_pence": {"before": 4, "after": 5413},
+        "has_calls": {"before": false, "after": true}
+    }',
+    'what is reserved and owed, and whether there are calls, is mended'
+);
 
 select * from finish();
 rollback;

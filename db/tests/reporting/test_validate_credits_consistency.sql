@@ -1,5 +1,5 @@
 begin;
-select plan(15);
+select plan(20);
 \ir ../support.sql
 \ir ../stripe/events.sql
 
@@ -51,6 +51,43 @@ from (
     ('total_calls', 1),
     ('last_entry_number', 3)
 ) as kept (figure, expected);
+-- A call under way and one that owes.
+create function pg_temp.findings_with_calls(p_statement text) returns text[]
+language sql
+as $$
+    select pg_temp.findings(
+        format(
+            'select wallet.reserve_call_credits(id, ''under way''),
+                    wallet.bill_call(id, ''owing'', 7200),
+                    wallet.bill_call(id, ''free'', 0)
+             from wallet.organizations
+             where id = pg_temp.org(''acme'')'
+        ) || '; ' || p_statement
+    )
+$$;
+select is(pg_temp.findings_with_calls('select 1'), null, 'calls under way, owing and free are no finding');
+select is(
+    pg_temp.findings_with_calls(
+        format('update wallet.organizations set %I = %L where id = pg_temp.org(''acme'')', figure, wrong)
+    ),
+    array[concat_ws(' ', figure, expected, wrong)],
+    format('a wrong %s is found', figure)
+)
+from (
+    values
+    ('reserved_pence', '277', '276'),
+    ('owed_pence', '813', '0'),
+    ('has_calls', 'true', 'false')
+) as kept (figure, expected, wrong);
+select is(
+    pg_temp.findings_with_calls(
+        'update wallet.calls set charged_pence = charged_pence - 1, cost_pence = cost_pence - 1
+         where call_id = ''owing'''
+    ),
+    array['call_charged 5823 for call owing 5822 for call owing'],
+    'a call whose entries add up to something else is found'
+);
+
 select is(
     pg_temp.findings($$
         delete from wallet.credit_transactions where org_id = pg_temp.org('acme') and entry_number = 3
