@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +25,7 @@ from ..vapi_api.reconcile import (
     Stopped,
     Window,
 )
+from ..worker.name import worker_name
 from .base import Failure, Interrupted, database
 
 DAY = timedelta(days=1)
@@ -148,7 +146,7 @@ async def _reconcile(
                 [(answer,)] = await cursor.fetchall()
             return answer
 
-        worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        worker = worker_name()
         stop = signals.set_event()
         window = await _claim(call, worker, day)
         reconciliation = Reconciliation(call, client, worker, window, stop)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,6 +12,7 @@ import click
 
 from ..env_file import NAME, EnvFileError, add_secret, known_secrets, require_writable
 from ..home import load_settings
+from ..privacy import is_this_machine
 from ..settings import Settings
 from ..signals import StopSignals
 from ..stripe_api.client import stripe_client
@@ -71,20 +71,11 @@ def _check_url(url: str, settings: Settings) -> None:
     parts = urlsplit(url)
     if parts.scheme == "https" and parts.hostname:
         return
-    if parts.scheme == "http" and not settings.livemode and _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not settings.livemode and is_this_machine(parts.hostname):
         return
     raise click.BadParameter(
         "expected https://… (http only to this machine, with a test key)", param_hint="--url"
     )
-
-
-def _is_loopback(host: str | None) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False
 
 
 async def _register(

@@ -14,14 +14,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, DummyCookieJar
 
 from .. import __version__
 from ..json_text import storable
+from ..privacy import require_privacy
 from ..settings import Settings, SettingsError
 
 PAGE_SIZE = 100
@@ -69,7 +68,7 @@ async def vapi_client(settings: Settings) -> AsyncIterator[VapiClient]:
     if settings.vapi_api_key is None:
         raise SettingsError("VAPI_API_KEY is not set.")
     base = settings.vapi_api_base.rstrip("/")
-    _require_privacy(base)
+    require_privacy("VAPI_API_BASE", base)
     async with ClientSession(
         timeout=ClientTimeout(REQUEST_SECONDS),
         cookie_jar=DummyCookieJar(),
@@ -253,16 +252,3 @@ def _ceil(at: datetime) -> datetime:
 
 def _iso(at: datetime) -> str:
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _require_privacy(base: str) -> None:
-    parts = urlsplit(base)
-    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
-        raise SettingsError("VAPI_API_BASE is not usable: expected https, or http to this machine.")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

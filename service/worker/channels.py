@@ -9,16 +9,15 @@ import json
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from typing import Any, Protocol, TypedDict
-from urllib.parse import urlsplit
 
 import structlog
 from aiohttp import ClientSession, ClientTimeout, DummyCookieJar
 from pydantic import SecretStr
 
 from .. import __version__
-from ..settings import Settings, SettingsError
+from ..privacy import require_privacy
+from ..settings import Settings
 
 log = structlog.get_logger()
 
@@ -118,10 +117,10 @@ async def open_channels(settings: Settings) -> AsyncIterator[list[Channel]]:
     ) as http:
         channels: list[Channel] = [LogChannel()]
         if url := settings.slack_webhook_url:
-            _require_privacy("SLACK_WEBHOOK_URL", url)
+            require_privacy("SLACK_WEBHOOK_URL", url.get_secret_value())
             channels.append(SlackChannel(http, url))
         if (url := settings.alert_webhook_url) and (secret := settings.alert_webhook_secret):
-            _require_privacy("ALERT_WEBHOOK_URL", url)
+            require_privacy("ALERT_WEBHOOK_URL", url.get_secret_value())
             channels.append(WebhookChannel(http, url, secret))
         yield channels
 
@@ -145,17 +144,3 @@ async def _post(
     ) as response:
         if not 200 <= response.status < 300:
             raise Refused(response.status)
-
-
-def _require_privacy(name: str, url: SecretStr) -> None:
-    """Messages name organizations and amounts, and Slack's URL is a password."""
-    parts = urlsplit(url.get_secret_value())
-    if parts.scheme != "https" and not _is_this_machine(parts.hostname or ""):
-        raise SettingsError(f"{name} is not usable: expected https, or http to this machine.")
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

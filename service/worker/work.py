@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -19,6 +16,7 @@ from ..stripe_api.client import stripe_client
 from ..vapi_api.client import vapi_client
 from .channels import open_channels
 from .errands import Errand, run_errands
+from .name import worker_name
 from .outbox import deliver_messages
 from .recharge import settle_recharges
 from .reconcile import reconcile_calls, replay_unbilled_calls
@@ -42,7 +40,7 @@ async def work(
     settings: WorkerSettings, stop: asyncio.Event, *, poll_seconds: float = POLL_SECONDS
 ) -> None:
     """Run the errands until `stop`. Any number of workers may do so side by side."""
-    worker = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    worker = worker_name()
     async with AsyncExitStack() as stack:
         channels = await stack.enter_async_context(open_channels(settings))
         stripe = await stack.enter_async_context(stripe_client(settings))
