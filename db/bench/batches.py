@@ -83,14 +83,17 @@ class Batches:
 
         def fresh_wallet() -> Sequence[int]:
             wallet = next(self.fresh_wallets)
-            self._send([charge(wallet) for _ in range(SHORT_HISTORY)])
+            self.charge(wallet, SHORT_HISTORY)
             return [wallet] * BATCH
 
         return self._charge(seconds, fresh_wallet)
 
+    def charge(self, wallet: int, times: int) -> None:
+        self._send([charge(wallet) for _ in range(times)])
+
     def make_history(self, wallet: int) -> None:
         for _ in range(HISTORY // BATCH):
-            self._send([charge(wallet) for _ in range(BATCH)])
+            self.charge(wallet, BATCH)
         self.connection.execute("vacuum analyze wallet.credit_transactions, wallet.organizations")
 
     def copy(self) -> float:

@@ -23,7 +23,8 @@ import psycopg
 from service.database.embedded import EmbeddedServer
 from service.database.migrate import migrate
 
-from .batches import Batches
+from .batches import Batches, wallet_id
+from .pages import Pages
 from .webhooks import WebhookLoad
 
 FOLDER = Path(__file__).parent
@@ -106,7 +107,7 @@ def compare(title: str, aim: str, ours: Callable[[], float], limit: Callable[[],
 def measure_batches(bench: Bench) -> None:
     # They write more than ten times as much a second as anything else.
     seconds = SECONDS / 4
-    hot, long = 0, 1
+    hot, long, short = 0, 1, 2
     with Batches(bench.url) as batches:
         for title, ours, single, aims in (
             (
@@ -132,6 +133,15 @@ def measure_batches(bench: Bench) -> None:
             "1 / 1.2",
             partial(batches.one_wallet, long, seconds),
             partial(batches.short_histories, seconds),
+        )
+
+        batches.charge(short, 100)
+        pages = Pages(bench.url)
+        compare(
+            "wallet page with 1,000,000 entries / with 100",
+            "1 / 1.5",
+            partial(pages.rate, wallet_id(long), seconds),
+            partial(pages.rate, wallet_id(short), seconds),
         )
 
         reconciliation = batches.reconciliation()
