@@ -42,6 +42,8 @@ def migrate_command(signals: StopSignals) -> None:
         report = migrate(url)
     for migration in report.applied:
         click.echo(f"Applied {migration}.")
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     click.echo(f"The database is up to date, with {report.functions} functions.")
 
 

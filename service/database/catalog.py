@@ -56,7 +56,7 @@ CHECKS: tuple[LiteralString, ...] = (
     """
     select label || ' may be used by ' || rolname || ', who must not hold any table privilege'
       from relations, pg_roles
-     where rolname in ('anon', 'wallet_webhook', 'wallet_worker')
+     where rolname in ('anon', 'wallet_gateway', 'wallet_webhook', 'wallet_worker')
        and case
                when relkind = 'S' then
                    has_sequence_privilege(rolname, relations.oid, 'usage, select, update')

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, LiteralString
 
 import psycopg
@@ -30,6 +31,7 @@ OLDEST_VERSION = 15
 CONNECT_TIMEOUT_SECONDS = 10
 # DDL that waits for a lock makes all traffic on its table wait behind it.
 LOCK_TIMEOUT_SECONDS = 3
+MOST_ATTEMPTS = 5
 ADVISORY_LOCK = int.from_bytes(b"pgwallet", "big")
 
 BODY_LINE = re.compile(r"(?:near|inline_code_block) line (\d+)")
@@ -42,12 +44,18 @@ class MigrationError(Exception):
     """The database could not be migrated, and is as it was. The message says why."""
 
 
+class MigrationDeadlocked(MigrationError):
+    """Live traffic held what it wanted, and wanted what it held: it may be tried again."""
+
+
 @dataclass(frozen=True)
 class MigrationReport:
-    """The migrations that were applied now, and the number of functions deployed."""
+    """The migrations that were applied now, the number of functions deployed, and what the
+    server warned of meanwhile."""
 
     applied: tuple[str, ...]
     functions: int
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -61,7 +69,18 @@ def migrate(url: str, *, sql: SqlFiles | None = None) -> MigrationReport:
     """Apply the pending migrations, deploy every function, and check the catalog."""
     files = sql or SqlFiles.find()
     migrations, functions = files.migrations(), files.functions()
+    for _ in range(MOST_ATTEMPTS - 1):
+        with suppress(MigrationDeadlocked):
+            return _migrate(url, migrations, functions)
+    return _migrate(url, migrations, functions)
+
+
+def _migrate(
+    url: str, migrations: Sequence[MigrationFile], functions: Sequence[SqlFile]
+) -> MigrationReport:
+    warnings: list[str] = []
     with _transaction(url) as connection:
+        connection.add_notice_handler(partial(_keep_warning, warnings))
         _create_bookkeeping(connection)
         backend = _Backend(connection)
         pending = backend.to_apply(_known(connection, migrations, refuse_edited=True))
@@ -74,7 +93,8 @@ def migrate(url: str, *, sql: SqlFiles | None = None) -> MigrationReport:
         _deploy(connection, functions)
         if faults := find_faults(connection, [function.name for function in functions]):
             raise MigrationError("\n".join(["The deployed schema breaks its rules:", *faults]))
-    return MigrationReport(tuple(migration.id for migration in pending), len(functions))
+    applied = tuple(migration.id for migration in pending)
+    return MigrationReport(applied, len(functions), tuple(warnings))
 
 
 def rollback(url: str, *, sql: SqlFiles | None = None) -> RollbackReport:
@@ -99,6 +119,12 @@ def rollback(url: str, *, sql: SqlFiles | None = None) -> RollbackReport:
     return RollbackReport(last.id)
 
 
+def _keep_warning(warnings: list[str], notice: errors.Diagnostic) -> None:
+    if notice.severity_nonlocalized == "WARNING":
+        parts = (notice.message_primary, notice.message_hint)
+        warnings.append(". ".join(part for part in parts if part))
+
+
 @contextmanager
 def _transaction(url: str) -> Iterator[Connection[TupleRow]]:
     """One transaction under the lock that no two migrators hold; whatever fails undoes it."""
@@ -119,7 +145,12 @@ def _transaction(url: str) -> Iterator[Connection[TupleRow]]:
             yield connection
             connection.commit()
     except psycopg.Error as exc:
-        raise MigrationError(_explain(exc)) from exc
+        raise _failure(exc, _explain(exc)) from exc
+
+
+def _failure(exc: psycopg.Error, message: str) -> MigrationError:
+    deadlocked = isinstance(exc, errors.DeadlockDetected)
+    return MigrationDeadlocked(message) if deadlocked else MigrationError(message)
 
 
 def _connect(url: str) -> Connection[TupleRow]:
@@ -304,7 +335,7 @@ def _deploy(connection: Connection[TupleRow], functions: Sequence[SqlFile]) -> N
             # In one go, since migrations may have locked tables by now.
             with connection.transaction():
                 connection.execute("\n;\n".join(file.text for file in functions).encode())
-        except errors.LockNotAvailable:
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
             raise
         except psycopg.Error:
             if connection.closed:
@@ -346,7 +377,7 @@ def _execute(connection: Connection[TupleRow], file: SqlFile) -> None:
         try:
             connection.execute(statement.text.encode())
         except psycopg.Error as exc:
-            raise MigrationError(_explain_in(file, statement.start, exc)) from exc
+            raise _failure(exc, _explain_in(file, statement.start, exc)) from exc
 
 
 def _explain_in(file: SqlFile, start: int, exc: psycopg.Error) -> str:

@@ -12,8 +12,12 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 
+from ..commands import start
+from ..database.migrate import MigrationReport
 from ..sandbox import events
+from ..signals import StopSignals
 from .services import (
     WHSEC,
     balance,
@@ -232,3 +236,14 @@ def test_a_database_that_is_out_is_one_sentence(command: Command, arguments: lis
     assert result.stderr.startswith("Error: The database can't be reached: ")
     assert "hunter2" not in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_what_the_server_warned_of_is_told_by_migrate(monkeypatch: pytest.MonkeyPatch) -> None:
+    def migrate(_url: str) -> MigrationReport:
+        return MigrationReport((), 7, ("wallet_gateway is no member. Grant it.",))
+
+    monkeypatch.setattr(start, "migrate", migrate)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u@127.0.0.1/d")
+    result = CliRunner().invoke(start.migrate_command, obj=StopSignals())
+    assert result.stderr == "Warning: wallet_gateway is no member. Grant it.\n"
+    assert result.stdout == "The database is up to date, with 7 functions.\n"

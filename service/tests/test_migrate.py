@@ -447,6 +447,23 @@ def test_a_locked_table_is_waited_for_briefly_and_the_error_says_what_to_do(
     assert dump() == before
 
 
+def test_a_deadlock_with_live_traffic_is_tried_again(tree: Tree, empty_database: str) -> None:
+    migrate(empty_database, sql=tree.files)
+    tree.migration("0003_lock", "lock table wallet.things; lock table public.live;")
+    with psycopg.connect(empty_database) as live:
+        live.execute("create table public.live ()")
+        live.commit()
+        live.execute("set local deadlock_timeout = '60s'")  # so that it isn't the one to give in
+        live.execute("lock table public.live")
+        with migrator(empty_database, tree.files.root) as process:
+            wait_for(lambda: waits_for_lock(empty_database))
+            live.execute("lock table wallet.things")
+            live.commit()
+            output, errors = process.communicate(timeout=60)
+    assert errors == ""
+    assert "0003_lock" in output
+
+
 def test_waiting_for_another_migrator_outlasts_the_roles_own_timeouts(
     tree: Tree, empty_database: str
 ) -> None:
@@ -629,6 +646,7 @@ def test_a_schema_that_breaks_the_rules_is_refused_with_all_its_faults(
         "wallet.renamed() must pin its search_path: set search_path = pg_catalog, pg_temp",
         "wallet.stray has no comment",
         "wallet.stray may be used by anon, who must not hold any table privilege",
+        "wallet.stray may be used by wallet_gateway, who must not hold any table privilege",
         "wallet.stray may be used by wallet_webhook, who must not hold any table privilege",
         "wallet.stray may be used by wallet_worker, who must not hold any table privilege",
         "wallet.stray must be owned by wallet_owner, not by postgres",
@@ -727,15 +745,16 @@ def test_no_piece_of_a_password_gets_into_an_error(
         assert secret not in shown.replace(f'    migrate("{url}"', "")
 
 
-def test_nothing_is_printed_or_logged(
+def test_a_warning_is_told_in_the_report_and_nothing_is_printed_or_logged(
     tree: Tree,
     empty_database: str,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    tree.migration("0003_talkative", "select 'rows'; do $$ begin raise warning 'hey'; end $$;")
-    migrate(empty_database, sql=tree.files)
+    talk = "raise notice 'ho'; raise warning 'hey' using hint = 'Look up.';"
+    tree.migration("0003_talkative", f"select 'rows'; do $$ begin {talk} end $$;")
+    assert migrate(empty_database, sql=tree.files).warnings == ("hey. Look up.",)
     rollback(empty_database, sql=tree.files)
     assert capfd.readouterr() == ("", "")
     assert [record.message for record in caplog.records if record.levelno >= logging.INFO] == []
