@@ -1,3 +1,5 @@
+-- A card is paid at once or not at all: where a checkout is complete and its payment still to come, a card
+-- that was declined is of an earlier attempt.
 create or replace function wallet.on_payment_intent_payment_failed(p_payment wallet.stripe_payment, p_object jsonb)
 returns jsonb
 language plpgsql
@@ -10,8 +12,15 @@ declare
         wallet.read_stripe_text(p_object, 'last_payment_error.code'),
         'The payment failed.'
     );
+    v_is_old constant boolean := (
+        wallet.is_checkout_complete(wallet.lock_topup(p_payment))
+        and coalesce(v_error #>> '{payment_method,type}' = 'card', false)
+    );
 begin
-    return wallet.note_topup(p_payment, 'failed', v_message)
+    return case
+        when v_is_old then wallet.note_topup(p_payment, 'pending')
+        else wallet.note_topup(p_payment, 'failed', v_message)
+    end
     || wallet.note_recharge(
         p_payment,
         case

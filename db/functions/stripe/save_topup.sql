@@ -1,5 +1,6 @@
 -- Events come in any order, so a top-up only ever moves forward in this list. One that was paid is
--- settled: older news changes nothing of it.
+-- settled: older news changes nothing of it. And what failed before the checkout was complete was one
+-- attempt at it: from its end on, the session's word counts.
 create or replace function wallet.save_topup(
     p_topup wallet.topups,
     p_payment wallet.stripe_payment,
@@ -14,6 +15,11 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_order constant text[] := array['pending', 'failed', 'expired', 'canceled', 'paid'];
+    v_attempt_failed constant boolean := (
+        p_topup.status = 'failed'
+        and p_payment.checkout_session_id is not null
+        and not wallet.is_checkout_complete(p_topup)
+    );
     v_absorbed wallet.topups;
     v_topup wallet.topups;
 begin
@@ -48,7 +54,7 @@ begin
         update wallet.topups
         set
             status = v_order[greatest(
-                array_position(v_order, status),
+                array_position(v_order, case when v_attempt_failed then 'pending' else status end),
                 array_position(v_order, p_status),
                 array_position(v_order, v_absorbed.status)
             )],

@@ -1,5 +1,5 @@
 begin;
-select plan(16);
+select plan(17);
 \ir ../support.sql
 \ir events.sql
 
@@ -67,6 +67,15 @@ select pg_temp.answers(
 );
 select pg_temp.raises('select wallet.replay_stripe_event(null)', 'WL001', 'event_id', 'an id is required');
 select pg_temp.raises('select wallet.replay_stripe_event('' '')', 'WL005', 'event_id', 'a blank id is misuse');
+select is(
+    (
+        select array_agg(role order by role)
+        from unnest(array['anon', 'authenticated', 'service_role', 'wallet_webhook', 'wallet_worker']) as role
+        where has_function_privilege(role, 'wallet.replay_stripe_event(text)', 'execute')
+    ),
+    array['service_role', 'wallet_webhook'],
+    'an operator may call it, and the HTTP service, which may process any event'
+);
 select pg_temp.books_are_right();
 
 select * from finish();
