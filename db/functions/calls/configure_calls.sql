@@ -38,6 +38,7 @@ begin
         reconcile_at = coalesce(p_reconcile_at, reconcile_at),
         updated_by = p_actor,
         updated_at = clock_timestamp()
+    where singleton
     returning * into strict v_settings;
 
     return jsonb_build_object(

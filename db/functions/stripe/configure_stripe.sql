@@ -16,7 +16,8 @@ begin
     end if;
 
     update wallet.stripe_settings
-    set livemode = p_livemode, account = p_account, updated_by = p_actor, updated_at = clock_timestamp();
+    set livemode = p_livemode, account = p_account, updated_by = p_actor, updated_at = clock_timestamp()
+    where singleton;
 
     return jsonb_build_object('success', true, 'livemode', p_livemode, 'account', p_account);
 end;
