@@ -1,5 +1,5 @@
 begin;
-select plan(5);
+select plan(11);
 
 create function pg_temp.error_of(p_statement text) returns jsonb
 language plpgsql
@@ -40,6 +40,16 @@ select is(
     100,
     'what came is cut, so that nobody can fill a log with it'
 );
+
+-- Tenants may call it, and no other code may come of it: PostgREST, say, repeats what raises 40001.
+select is(
+    pg_temp.error_of(format('select wallet.raise_misuse(%L, ''f'', ''e'')', code)) ->> 'code', expected,
+    format('asked for %L it raises %s', code, expected)
+)
+from (
+    values
+    ('WL001', 'WL001'), ('40001', 'WL006'), ('00000', 'WL006'), ('WLxxx', 'WL006'), ('WL0011', 'WL006'), ('', 'WL006')
+) as asked (code, expected);
 
 select * from finish();
 rollback;
