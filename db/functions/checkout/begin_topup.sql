@@ -35,7 +35,7 @@ begin
         return wallet.refuse_frozen(p_org_id, 'checkouts');
     end if;
 
-    v_topup := wallet.find_open_topup(p_org_id, p_amount_pence, p_plan, p_request_key);
+    v_topup := wallet.find_open_topup(p_org_id, p_amount_pence, p_plan, p_request_key, p_return_url);
     if v_topup.id is not null then
         return wallet.answer_topup(v_topup, p_amount_pence, p_plan, p_duplicate => true);
     end if;
@@ -79,4 +79,4 @@ grant execute on function wallet.begin_topup(uuid, bigint, text, text, text, tex
 to wallet_webhook, service_role;
 
 comment on function wallet.begin_topup(uuid, bigint, text, text, text, text, text) is
-'Starts a top-up of an amount (minor units) or by a plan, or finds the one that this request key, or the same wish, has open. next says what to do: create_customer, create_session (post request.params to Stripe under request.idempotency_key, and report with attach_stripe_customer or attach_checkout_session) or redirect (to checkout_url). The customer comes back to p_return_url. Locks the organization''s row. Refuses organization_not_found, wallet_frozen, amount_out_of_range, currency_not_offered, plan_not_found, idempotency_conflict, topup_closed; raises WL001, WL002, WL005, WL006.';
+'Starts a top-up of an amount (minor units) or by a plan, or finds the one that this request key, or the same wish with the same return address, has open. next says what to do: create_customer, create_session (post request.params to Stripe under request.idempotency_key, and report with attach_stripe_customer or attach_checkout_session) or redirect (to checkout_url). The customer comes back to p_return_url. Locks the organization''s row. Refuses organization_not_found, wallet_frozen, amount_out_of_range, currency_not_offered, plan_not_found, idempotency_conflict, topup_closed; raises WL001, WL002, WL005, WL006.';

@@ -25,10 +25,7 @@ as $$
                     'userId', p_user_id,
                     'userEmail', p_user_email
                 )
-            ) as metadata,
-            p_return_url
-            || case when p_return_url ~ '\?' then '&' else '?' end
-            || 'topup_id=' || p_topup.id || '&checkout=' as return_url
+            ) as metadata
     )
 
     select jsonb_build_object(
@@ -49,8 +46,8 @@ as $$
                 )
             )
         ),
-        'success_url', return_url || 'success',
-        'cancel_url', return_url || 'cancelled'
+        'success_url', wallet.topup_return_url(p_topup.id, p_return_url, 'success'),
+        'cancel_url', wallet.topup_return_url(p_topup.id, p_return_url, 'cancelled')
     )
     from told
 $$;

@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select wallet.refuse(
         'organization_not_found',
-        'There is no wallet for organization ' || p_org_id || '.',
+        coalesce('There is no wallet for organization ' || p_org_id || '.', 'No organization is named.'),
         jsonb_build_object('org_id', p_org_id)
     )
 $$;

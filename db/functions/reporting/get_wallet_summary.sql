@@ -19,7 +19,9 @@ begin
     select jsonb_build_object(
         'success', true,
         'org_id', id,
+        'name', name,
         'currency', currency,
+        'currency_decimals', wallet.currency_decimals(currency),
         'balance_pence', wallet_balance_pence,
         'balance_formatted', wallet.format_money(wallet_balance_pence, currency),
         'reserved_pence', reserved_pence,

@@ -1,5 +1,5 @@
 begin;
-select plan(59);
+select plan(63);
 \ir ../support.sql
 \ir ../stripe/events.sql
 \ir checkouts.sql
@@ -127,6 +127,34 @@ from
     ('click 3', 'the same wish under another key'))
         as again (key, what);
 select is(pg_temp.topups('acme'), 2::bigint, 'two wishes, two top-ups');
+
+-- Who wants to come back elsewhere, has another wish.
+create temporary table elsewhere as
+select wallet.begin_topup(pg_temp.org('acme'), 5000, p_return_url => 'https://other.example/') as answer;
+
+select pg_temp.answers(
+    answer, '{"success": true, "duplicate": false, "next": "create_session"}',
+    'the same amount with another way back is another top-up'
+)
+from elsewhere;
+select is(
+    answer #>> '{request,params,success_url}',
+    format('https://other.example/?topup_id=%s&checkout=success', answer ->> 'topup_id'),
+    'which leads back there'
+)
+from elsewhere;
+select is(
+    pg_temp.begin('acme', 5000) ->> 'topup_id', answer ->> 'topup_id', 'and the first wish still finds its own'
+)
+from first;
+do $$
+begin
+    update wallet.topups set status = 'canceled' where stripe_request ->> 'success_url' ~ '^https://other';
+end $$;
+select is(
+    pg_temp.begin('acme', 5000, 'click', null) ->> 'topup_id', answer ->> 'topup_id', 'whatever becomes of the other'
+)
+from first;
 
 -- A card that is declined leaves the page open.
 do $$

@@ -94,9 +94,10 @@ select is_empty(
             c.relnamespace = 'wallet'::regnamespace
             and i.indisunique
             and c.relname not in (
-                'call_reconciliations', 'call_settings', 'freeze_rules', 'organizations', 'outbox_messages',
-                'price_units', 'processed_stripe_webhooks', 'provider_calls', 'services', 'sms_callbacks',
-                'stripe_backfills', 'stripe_settings', 'topup_limits', 'topup_plans', 'unbilled_calls', 'workers'
+                'call_reconciliations', 'call_settings', 'consistency_checks', 'freeze_rules', 'organizations',
+                'outbox_messages', 'price_units', 'processed_stripe_webhooks', 'provider_calls', 'services',
+                'sms_callbacks', 'stripe_backfills', 'stripe_settings', 'topup_limits', 'topup_plans',
+                'unbilled_calls', 'workers'
             )
             and not exists (
                 select from pg_attribute as a

@@ -99,7 +99,7 @@ select is_empty(
     $$
         select attrelid::regclass, attname, base
         from pg_temp.column_type
-        where attname like '%\_pence' and base <> 'bigint'::regtype
+        where attname like '%\_pence' and base not in ('bigint'::regtype, 'bigint[]'::regtype)
     $$,
     'every amount in pence is a bigint'
 );

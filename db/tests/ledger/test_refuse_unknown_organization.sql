@@ -1,5 +1,5 @@
 begin;
-select plan(2);
+select plan(3);
 
 select is(
     wallet.refuse_unknown_organization('2f1c6f7e-1b5e-4d9b-9a3b-6f1f0a4f2c11') - 'message',
@@ -12,6 +12,13 @@ select matches(
     wallet.refuse_unknown_organization('2f1c6f7e-1b5e-4d9b-9a3b-6f1f0a4f2c11') ->> 'message',
     '2f1c6f7e-1b5e-4d9b-9a3b-6f1f0a4f2c11',
     'in its sentence too'
+);
+select is(
+    wallet.refuse_unknown_organization(null),
+    '{
+        "success": false, "error": "organization_not_found", "org_id": null, "message": "No organization is named."
+    }'::jsonb,
+    'where none is named, it says so'
 );
 
 select * from finish();

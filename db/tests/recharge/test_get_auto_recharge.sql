@@ -12,7 +12,7 @@ select is(
         'success', true, 'org_id', pg_temp.org('acme'), 'enabled', false, 'threshold_pence', 500, 'amount_pence', 5000,
         'max_per_day', 5, 'max_per_month', 50, 'max_pence_per_day', 50000, 'max_pence_per_month', 200000,
         'cooldown_seconds', 900, 'max_declines', 3,
-        'has_payment_method', false, 'blocked_because', null, 'obstacle', 'off',
+        'has_payment_method', false, 'payment_method', null, 'blocked_because', null, 'obstacle', 'off',
         'open_attempt', null
     ),
     'settings and state of a wallet that never asked for it'

@@ -12,7 +12,7 @@ select is(
         'success', true, 'duplicate', false, 'org_id', pg_temp.org('acme'), 'enabled', true, 'threshold_pence', 600,
         'amount_pence', 6000, 'max_per_day', 1, 'max_per_month', 2, 'max_pence_per_day', 7000,
         'max_pence_per_month', 8000, 'cooldown_seconds', 60, 'max_declines', 4,
-        'has_payment_method', false, 'blocked_because', null,
+        'has_payment_method', false, 'payment_method', null, 'blocked_because', null,
         'obstacle', 'no_payment_method', 'open_attempt', null
     ),
     'everything is set, and what stands in the way is told'

@@ -1,5 +1,5 @@
 begin;
-select plan(12);
+select plan(13);
 \ir ../support.sql
 
 do $$
@@ -23,7 +23,8 @@ end $$;
 select is(
     wallet.get_wallet_summary(pg_temp.org('acme')),
     jsonb_build_object(
-        'success', true, 'org_id', pg_temp.org('acme'), 'currency', 'gbp', 'balance_pence', 60900,
+        'success', true, 'org_id', pg_temp.org('acme'), 'name', null, 'currency', 'gbp', 'currency_decimals', 2,
+        'balance_pence', 60900,
         'balance_formatted', '£609.00', 'reserved_pence', 0, 'owed_pence', 0, 'available_pence', 60900,
         'debt_limit_pence', 500,
         'low_balance_pence', 500, 'is_low_balance', false, 'auto_recharge_enabled', false,
@@ -39,6 +40,11 @@ select pg_temp.answers(
         "total_spent_pence": 0, "total_topped_up_pence": 0, "total_profit_pence": 0
     }',
     'an empty wallet shows zeros, and is low'
+);
+do $$ begin perform wallet.create_wallet(pg_temp.org('named'), 'Acme & Sons "Ltd"', 'sam@acme.example'); end $$;
+select pg_temp.answers(
+    wallet.get_wallet_summary(pg_temp.org('named')), '{"name": "Acme & Sons \"Ltd\""}',
+    'the organization''s name is shown'
 );
 select pg_temp.answers(
     wallet.get_wallet_summary(pg_temp.org('in debt')),
@@ -72,7 +78,10 @@ select pg_temp.answers(
 );
 select pg_temp.answers(
     wallet.get_wallet_summary(pg_temp.org('tokyo')),
-    '{"currency": "jpy", "balance_pence": 5000, "balance_formatted": "¥5,000", "debt_limit_pence": 0}',
+    '{
+        "currency": "jpy", "currency_decimals": 0, "balance_pence": 5000, "balance_formatted": "¥5,000",
+        "debt_limit_pence": 0
+    }',
     'a wallet in yen shows yen'
 );
 select pg_temp.answers(

@@ -1,6 +1,7 @@
 begin;
-select plan(23);
+select plan(53);
 \ir ../support.sql
+\ir ledgers.sql
 
 do $$
 begin
@@ -103,6 +104,76 @@ select pg_temp.answers(
     'pages of one type follow each other too'
 );
 
+-- From a moment on, and to before another: five entries, two of them at the same microsecond.
+do $$
+begin
+    perform pg_temp.write_ledger('dated', '[
+        {"at": "2026-05-01T12:00:00Z", "kind": "topup", "direction": "credit", "pence": 1000},
+        {"at": "2026-05-02T12:00:00.000001Z", "kind": "did", "direction": "debit", "pence": 10},
+        {"at": "2026-05-03T12:00:00Z", "kind": "call_deduction", "direction": "debit", "pence": 20},
+        {"at": "2026-05-03T12:00:00Z", "kind": "did", "direction": "debit", "pence": 30},
+        {"at": "2026-05-04T12:00:00Z", "kind": "topup", "direction": "credit", "pence": 40}
+    ]');
+end $$;
+select is(
+    pg_temp.numbers(
+        wallet.list_transactions(
+            pg_temp.org('dated'), p_before => before, p_types => types, p_from => first::timestamptz,
+            p_to => last::timestamptz
+        )
+    ),
+    numbers::jsonb,
+    format('from %s to %s, of %s, before %s: %s', first, last, types, before, numbers)
+)
+from (
+    values
+    (null, null, null::text[], null::bigint, '[5, 4, 3, 2, 1]'),
+    ('2026-05-01 12:00Z', null, null, null, '[5, 4, 3, 2, 1]'),
+    ('2026-05-01 12:00:00.000001Z', null, null, null, '[5, 4, 3, 2]'),
+    ('2026-05-02 12:00:00.000001Z', null, null, null, '[5, 4, 3, 2]'),
+    ('2026-05-02 12:00:00.000002Z', null, null, null, '[5, 4, 3]'),
+    (null, '2026-05-02 12:00:00.000001Z', null, null, '[1]'),
+    (null, '2026-05-02 12:00:00.000002Z', null, null, '[2, 1]'),
+    ('2026-05-03 12:00Z', '2026-05-03 12:00:00.000001Z', null, null, '[4, 3]'),
+    ('2026-05-03 12:00Z', '2026-05-03 12:00Z', null, null, '[]'),
+    ('2026-05-03 12:00:00.000001Z', '2026-05-04 12:00Z', null, null, '[]'),
+    ('2026-05-05 00:00Z', null, null, null, '[]'),
+    (null, '2026-05-01 12:00Z', null, null, '[]'),
+    ('-infinity', 'infinity', null, null, '[5, 4, 3, 2, 1]'),
+    ('infinity', 'infinity', null, null, '[]'),
+    ('-infinity', '-infinity', null, null, '[]'),
+    ('2026-05-02 00:00Z', '2026-05-04 00:00Z', array['did'], null, '[4, 2]'),
+    ('2026-05-02 00:00Z', '2026-05-04 00:00Z', array['did', 'topup'], null, '[4, 2]'),
+    ('2026-05-02 00:00Z', null, null, 4, '[3, 2]'),
+    ('2026-05-02 00:00Z', null, null, 2, '[]'),
+    (null, '2026-05-03 00:00Z', null, 5, '[2, 1]'),
+    (null, null, array['topup'], 5, '[1]'),
+    ('2026-05-02 00:00Z', null, array['topup'], 5, '[]')
+) as period (first, last, types, before, numbers);
+select pg_temp.answers(
+    wallet.list_transactions(
+        pg_temp.org('dated'), 2, p_from => '2026-05-02 00:00Z', p_to => '2026-05-04 00:00Z'
+    ),
+    '{"has_more": true, "next_before": 3}',
+    'a period has pages, too'
+);
+select pg_temp.answers(
+    wallet.list_transactions(
+        pg_temp.org('dated'), 2, 3, p_from => '2026-05-02 00:00Z', p_to => '2026-05-04 00:00Z'
+    ),
+    '{"has_more": false, "next_before": null}',
+    'and ends where it begins'
+);
+select is(
+    pg_temp.numbers(wallet.list_transactions(pg_temp.org('dated'), 10, before)), '[]'::jsonb,
+    format('before %s is nothing', before)
+)
+from unnest(array[1, 0, -1, -9223372036854775808]) as before;
+select is(
+    pg_temp.numbers(wallet.list_transactions(pg_temp.org('dated'), p_types => '{}')), '[]'::jsonb,
+    'of no type is nothing'
+);
+
 select pg_temp.answers(
     wallet.list_transactions(pg_temp.org('empty')),
     '{"success": true, "transactions": [], "has_more": false, "next_before": null}',
@@ -125,6 +196,10 @@ from unnest(array[0, -1, 501]) as value;
 select pg_temp.raises(
     'select wallet.list_transactions(pg_temp.org(''acme''), 10, null, array[''did'', ''gift''])', 'WL003', 'types',
     'an unknown type is misuse'
+);
+select pg_temp.raises(
+    'select wallet.list_transactions(pg_temp.org(''acme''), p_from => ''2026-05-02'', p_to => ''2026-05-01'')', 'WL006',
+    'p_to', 'a period can''t end before it begins'
 );
 select lives_ok('select wallet.list_transactions(pg_temp.org(''acme''), 500)', 'a limit of 500 is the largest');
 

@@ -1,5 +1,5 @@
 begin;
-select plan(17);
+select plan(20);
 
 create temporary table wallet_function as
 select
@@ -47,36 +47,61 @@ select set_eq(
     $$select name from wallet_function where is_definer$$,
     array[
         'add_wallet_credits', 'adjust_wallet', 'attach_checkout_session', 'attach_sms_sid', 'attach_stripe_customer',
-        'begin_backfill', 'begin_topup', 'bill_call', 'charge_sms', 'charge_usage',
-        'check_balance_and_deduct_asset_cost', 'check_billing_gate', 'claim_call_reconciliation', 'claim_messages',
-        'claim_recharges', 'cleanup_expired_reservations', 'commit_reserved_credits', 'complete_phone_provisioning',
-        'configure_calls', 'configure_freeze', 'configure_stripe', 'convert_amount', 'create_wallet',
-        'deduct_call_credits', 'deduct_call_credits_batch', 'extend_reservation', 'fail_call_reconciliation',
-        'fail_phone_provisioning', 'finish_call_reconciliation', 'freeze_wallet', 'get_auto_recharge', 'get_health',
-        'get_queue_stats', 'note_worker', 'process_stripe_event', 'provision_phone_number', 'quote_topup',
+        'begin_backfill', 'begin_own_topup', 'begin_topup', 'bill_call', 'charge_sms', 'charge_usage',
+        'check_balance_and_deduct_asset_cost', 'check_billing_gate', 'check_books', 'claim_call_reconciliation',
+        'claim_messages', 'claim_recharges', 'cleanup_expired_reservations', 'commit_reserved_credits',
+        'complete_phone_provisioning', 'configure_calls', 'configure_freeze', 'configure_stripe', 'convert_amount',
+        'create_wallet', 'deduct_call_credits', 'deduct_call_credits_batch', 'extend_reservation',
+        'fail_call_reconciliation', 'fail_phone_provisioning', 'finish_call_reconciliation', 'freeze_wallet',
+        'get_auto_recharge', 'get_health', 'get_metrics', 'get_own_auto_recharge', 'get_own_topup', 'get_queue_stats',
+        'get_webhook_queue_health', 'list_failed_events', 'list_own_topup_options', 'list_topup_options',
+        'note_worker', 'process_stripe_event', 'provision_phone_number', 'quote_own_topup', 'quote_topup',
         'quote_usage', 'reconcile_calls', 'reconcile_stripe_object', 'record_call', 'record_delivery',
         'record_recharge_result', 'record_sms_status', 'recover_provider_calls', 'release_phone_number',
-        'release_reservation',
-        'replay_messages', 'replay_stripe_event', 'replay_unbilled_calls', 'request_call_reconciliation',
-        'reserve_call_credits', 'resolve_recharge', 'resolve_stripe_event', 'save_backfill', 'save_provider_calls',
-        'set_agent', 'set_auto_recharge', 'set_credential', 'set_debt_limit', 'set_default_payment_method',
-        'set_exchange_rate', 'set_gate_limit', 'set_price', 'set_service', 'set_topup_limits', 'set_topup_plan',
-        'sync_user_credits', 'unfreeze_wallet'
+        'release_reservation', 'replay_messages', 'replay_stripe_event', 'replay_unbilled_calls',
+        'request_call_reconciliation', 'reserve_call_credits', 'resolve_recharge', 'resolve_stripe_event',
+        'save_backfill', 'save_provider_calls', 'set_agent', 'set_auto_recharge', 'set_credential', 'set_debt_limit',
+        'set_default_payment_method', 'set_exchange_rate', 'set_gate_limit', 'set_own_auto_recharge', 'set_price',
+        'set_service', 'set_topup_limits', 'set_topup_plan', 'sync_user_credits', 'unfreeze_wallet'
     ],
     'these functions run with the owner''s rights, and no others'
+);
+
+-- Row level security doesn't hold there, so those that a tenant may call ask its token whose they are to be.
+create temporary table own_function as
+select f.*, p.prosrc as body, p.proargtypes, p.pronargs, p.proargnames
+from wallet_function as f
+inner join pg_proc as p on p.oid = f.oid
+where f.is_definer and has_function_privilege('authenticated', f.oid, 'execute');
+
+select set_eq(
+    'select name from own_function',
+    array[
+        'begin_own_topup', 'get_own_auto_recharge', 'get_own_topup', 'list_own_topup_options', 'quote_own_topup',
+        'set_own_auto_recharge'
+    ],
+    'a tenant may call these of them'
+);
+select is_empty(
+    $$select name from own_function where body !~ 'wallet\.own_org_id\(\)'$$,
+    'each asks the token for the organization'
+);
+select is_empty(
+    $$
+        select name, argument
+        from own_function, unnest(proargnames[:pronargs]) as argument
+        where argument ~ '(org|user|email|actor|customer)'
+    $$,
+    'none can be told an organization or a person'
 );
 select is_empty(
     $$
         select oid::regprocedure from wallet_function
         where
             is_definer
-            and (
-                has_function_privilege('authenticated', oid, 'execute')
-                or has_function_privilege('anon', oid, 'execute')
-                or has_function_privilege('public', oid, 'execute')
-            )
+            and (has_function_privilege('anon', oid, 'execute') or has_function_privilege('public', oid, 'execute'))
     $$,
-    'none of them can be called by a tenant, for whom row level security would not hold there'
+    'none of all can be called by just anybody'
 );
 select is_empty(
     $$
