@@ -8,6 +8,7 @@ from . import __version__
 from .commands.backfill import backfill_command
 from .commands.base import Commands
 from .commands.doctor import doctor_command
+from .commands.failures import failures_command
 from .commands.operate import replay_command, verify_command
 from .commands.reconcile import reconcile_command
 from .commands.register_webhook import register_webhook_command
@@ -45,6 +46,7 @@ for command in (
     demo_command,
     migrate_command,
     rollback_command,
+    failures_command,
     replay_command,
     verify_command,
     send_test_event_command,

@@ -5,10 +5,36 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from collections.abc import Mapping
 from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
+
+# What is told of a function's answer, and by which name.
+OF_AN_ANSWER = {
+    "event_id": "eventId",
+    "event_type": "eventType",
+    "call_id": "callId",
+    "vapi_call_id": "vapiCallId",
+    "message_id": "messageId",
+    "org_id": "orgId",
+    "outcome": "outcome",
+    "duplicate": "duplicate",
+    "amount_pence": "amountPence",
+    "owed_pence": "owedPence",
+    "balance_before": "balanceBefore",
+    "balance_after": "balanceAfter",
+    "error": "error",
+}
+
+
+def fields_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        OF_AN_ANSWER[key]: value
+        for key, value in answer.items()
+        if key in OF_AN_ANSWER and value is not None
+    }
 
 
 def describe_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:

@@ -12,7 +12,7 @@ import psycopg
 
 from ..database.checkup import check_database
 from ..findings import Finding, failed, ok, warning
-from ..home import SECRET_FILE, load_settings
+from ..home import JWT_SECRET_FILE, SECRET_FILE, load_settings
 from ..settings import Settings, SettingsError
 from ..signals import StopSignals
 from ..stripe_api.checkup import check_endpoint, check_key
@@ -59,7 +59,9 @@ def _examine(signals: StopSignals, url: str | None) -> Iterator[Finding]:
         with connect(signals) as connection:
             clocks["the database"] = _database_seconds_ahead(connection)
             yield from check_database(
-                connection, livemode=settings.livemode if settings.stripe_secret_key else None
+                connection,
+                livemode=settings.livemode if settings.stripe_secret_key else None,
+                has_customers=_verifies_tokens(settings),
             )
             event_types = _event_types(connection)
     except psycopg.Error as exc:
@@ -98,6 +100,18 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
             "STRIPE_WEBHOOK_SECRET is not set.",
             "`wallet register-webhook` puts it into .env.",
         )
+    if settings.jwt_secrets:
+        yield ok("settings", f"JWT_SECRET holds {len(settings.jwt_secrets)}")
+    if settings.jwt_jwks_url:
+        yield ok("settings", "JWT_JWKS_URL names the keys of customers' tokens")
+    if not _verifies_tokens(settings):
+        yield ok("settings", "neither JWT_SECRET nor JWT_JWKS_URL: the wallet page is off")
+    elif not settings.jwt_secrets and not settings.jwt_jwks_url:
+        yield ok("settings", f"the JWT secret of `wallet run` is in {JWT_SECRET_FILE}")
+
+
+def _verifies_tokens(settings: Settings) -> bool:
+    return bool(settings.jwt_secrets or settings.jwt_jwks_url or JWT_SECRET_FILE.exists())
 
 
 def _database_seconds_ahead(connection: psycopg.Connection[Any]) -> float:

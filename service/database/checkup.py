@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -20,6 +21,7 @@ ROLES = (
     "wallet_owner",
     "service_role",
     "wallet_webhook",
+    "wallet_gateway",
     "wallet_worker",
     "authenticated",
     "anon",
@@ -27,14 +29,21 @@ ROLES = (
 
 BODY = re.compile(r"^as \$\$(.*?)\$\$;", re.DOTALL | re.MULTILINE)
 
+CHECK_OVERDUE = timedelta(days=2)
+
 MIGRATE = "Run `wallet migrate`."
 OPERATOR = "Give DATABASE_URL a login that is a member of service_role."
 
 Check = Callable[[Connection[Any]], Iterator[Finding]]
 
 
-def check_database(connection: Connection[Any], *, livemode: bool | None) -> Iterator[Finding]:
-    """Every part in turn. `livemode` is the API key's, where there is one."""
+def check_database(
+    connection: Connection[Any], *, livemode: bool | None, has_customers: bool
+) -> Iterator[Finding]:
+    """Every part in turn. `livemode` is the API key's, where there is one.
+
+    The service has customers where it can verify their tokens.
+    """
     yield from check_server(connection)
     [(migrated,)] = connection.execute("select to_regnamespace('wallet') is not null").fetchall()
     if not migrated:
@@ -42,12 +51,14 @@ def check_database(connection: Connection[Any], *, livemode: bool | None) -> Ite
         return
     checks: dict[str, Check] = {
         "roles": check_roles,
+        "customers": lambda each: check_customers(each, has_customers=has_customers),
         "login": check_login,
         "schema": check_schema,
         # These call functions, which have to be ours.
         "mode": lambda each: check_mode(each, livemode),
         "worker": check_worker,
         "events": check_events,
+        "books": check_books,
     }
     for part, check in checks.items():
         findings = list(_run(part, check, connection))
@@ -190,6 +201,41 @@ def _check_logins_of(connection: Connection[Any], role: str, process: str) -> It
         )
 
 
+def check_customers(connection: Connection[Any], *, has_customers: bool) -> Iterator[Finding]:
+    """May the service become a tenant? On a managed database the migration may not grant it."""
+    # Since PostgreSQL 16 a member may be barred from becoming the role.
+    privilege = "set" if connection.info.server_version >= 160000 else "member"
+    [(gateway_may,)] = connection.execute(
+        "select pg_has_role('wallet_gateway', 'authenticated', %s)", [privilege]
+    ).fetchall()
+    rows = connection.execute(
+        """
+        select rolname, pg_has_role(oid, 'authenticated', %s)
+          from pg_roles
+         where rolcanlogin and not rolsuper and pg_has_role(oid, 'wallet_webhook', 'usage')
+         order by rolname
+        """,
+        [privilege],
+    ).fetchall()
+    able = [name for name, may in rows if may]
+    unable = [name for name, may in rows if not may]
+    report = failed if has_customers else warning
+    if not gateway_may:
+        yield report(
+            "customers",
+            "wallet_gateway may not become a tenant: customers get no answer.",
+            "As a superuser, or as who administers it: grant authenticated to wallet_gateway;",
+        )
+    elif able:
+        yield ok("customers", f"the HTTP service can serve them as {name_some(able)}")
+    elif unable:
+        yield report(
+            "customers",
+            f"{name_some(unable)} may not become a tenant: customers get no answer.",
+            f"grant wallet_gateway to {unable[0]};",
+        )
+
+
 def check_login(connection: Connection[Any]) -> Iterator[Finding]:
     [(login, operates, serves)] = connection.execute(
         """
@@ -258,3 +304,31 @@ def check_events(connection: Connection[Any]) -> Iterator[Finding]:
         )
     else:
         yield ok("events", "none failed")
+
+
+def check_books(connection: Connection[Any]) -> Iterator[Finding]:
+    [(stats,)] = connection.execute("select wallet.get_queue_stats()").fetchall()
+    check = stats["last_consistency_check"]
+    if check is None:
+        yield warning(
+            "books",
+            "They were never checked.",
+            "A worker does it once a day; `wallet verify` does it now.",
+        )
+        return
+    checked_at = datetime.fromisoformat(check["finished_at"]).astimezone(UTC)
+    when = f"{checked_at:%Y-%m-%d %H:%M} UTC"
+    if check["problems"]:
+        yield failed(
+            "books",
+            f"Problems that the check of {when} found: {check['problems']}.",
+            "`wallet verify` shows what is wrong now.",
+        )
+    elif datetime.now(UTC) - checked_at > CHECK_OVERDUE:
+        yield warning(
+            "books",
+            f"They were last checked at {when}.",
+            "A worker does it once a day: look at its log. `wallet verify` does it now.",
+        )
+    else:
+        yield ok("books", f"in order at {when}, wallets checked: {check['wallets']}")

@@ -21,23 +21,27 @@ from ..http.app import listen, listener_url
 from ..run import ensure_service_role
 from ..sandbox import events
 from .sandboxes import KEY, RunningSandbox, running_test_sandbox
-from .services import WHSEC, WalletProcess, service_url, wallet
+from .services import WHSEC, WalletProcess, open_wallet, service_url, wallet
 from .test_register_webhook import URL, add_endpoint
 from .workers import worker_url
 
 Connection = psycopg.Connection[Any]
 Doctor = Callable[..., Awaitable[CompletedProcess[str]]]
 
+JWT_SECRET = "s3cret-of-customers-tokens-in-the-tests"
+
 PARTS = {
     "settings",
     "database",
     "schema",
     "roles",
+    "customers",
     "login",
     "mode",
     "worker",
     "messages",
     "events",
+    "books",
     "stripe",
     "endpoint",
     "clock",
@@ -51,6 +55,7 @@ def connection(connect: Callable[..., Connection], database: str) -> Connection:
     ensure_service_role(database)
     worker_url(database)
     connection.execute("select wallet.note_worker('worker-1', '1.0')")
+    connection.execute("select wallet.check_books('worker-1')")
     return connection
 
 
@@ -69,13 +74,14 @@ def doctor(database: str, tmp_path: Path) -> Doctor:
             "DATABASE_URL": database,
             "STRIPE_SECRET_KEY": KEY,
             "STRIPE_WEBHOOK_SECRET": WHSEC,
+            "JWT_SECRET": JWT_SECRET,
             "STRIPE_API_BASE": sandbox.url if sandbox else "http://127.0.0.1:9",
             **settings,
         }
         kept = {name: value for name, value in environment.items() if value}
         result = await asyncio.to_thread(wallet, tmp_path, "doctor", *arguments, **kept)
         assert "Traceback" not in result.stderr
-        for secret in (WHSEC, KEY, "hunter2"):
+        for secret in (WHSEC, KEY, JWT_SECRET, "hunter2"):
             assert secret not in result.stdout + result.stderr
         return result
 
@@ -127,6 +133,8 @@ def test_what_wallet_run_starts_passes(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stdout
     assert "warning" not in result.stdout
     assert "stands in for Stripe" in said(result, "settings")
+    assert "JWT secret of `wallet run`" in said(result, "settings")
+    assert said(result, "customers") == "ok: the HTTP service can serve them as pgwallet_service"
     assert "the sandbox's own" in said(result, "endpoint")
 
 
@@ -137,7 +145,7 @@ async def test_every_setting_is_asked_for(connection: Connection, doctor: Doctor
         assert "failed: STRIPE_SECRET_KEY is not set. Copy it" in said(result, "settings")
         assert "failed: STRIPE_WEBHOOK_SECRET is not set." in said(result, "settings")
         assert "stripe" not in findings(result)
-        assert result.stderr == "Error: 2 of 12 checks failed.\n"
+        assert result.stderr == "Error: 2 of 15 checks failed.\n"
 
         result = await doctor(sandbox, STRIPE_WEBHOOK_SECRET="sk_test_hunter2")
         assert result.returncode == 1
@@ -261,7 +269,8 @@ async def test_a_service_login_that_reads_tables_is_named(
             result = await doctor(sandbox)
             assert "warning: No login is a member of wallet_webhook." in said(result, "roles")
             connection.execute(
-                "create role pgwallet_test_both login in role wallet_webhook, service_role"
+                "create role pgwallet_test_both login"
+                " in role wallet_webhook, wallet_gateway, service_role"
             )
             result = await doctor(sandbox)
             assert "pgwallet_test_both may use wallet_webhook, but tables as well" in (
@@ -271,6 +280,75 @@ async def test_a_service_login_that_reads_tables_is_named(
             connection.execute("drop role if exists pgwallet_test_both")
             connection.execute("alter role pgwallet_service login")
     assert result.returncode == 0
+
+
+async def test_a_service_that_can_not_serve_customers_is_named(
+    connection: Connection, doctor: Doctor, event_types: list[str]
+) -> None:
+    async with healthy(event_types) as sandbox:
+        result = await doctor(sandbox)
+        assert "JWT_SECRET holds 1" in said(result, "settings")
+        assert said(result, "customers") == (
+            "ok: the HTTP service can serve them as pgwallet_service"
+        )
+        try:
+            connection.execute("revoke wallet_gateway from pgwallet_service")
+            result = await doctor(sandbox)
+            assert result.returncode == 1
+            assert said(result, "customers") == (
+                "failed: pgwallet_service may not become a tenant: customers get no answer."
+                " grant wallet_gateway to pgwallet_service;"
+            )
+            connection.execute("revoke authenticated from wallet_gateway")
+            result = await doctor(sandbox)
+            assert said(result, "customers").startswith(
+                "failed: wallet_gateway may not become a tenant"
+            )
+            assert "grant authenticated to wallet_gateway;" in said(result, "customers")
+
+            result = await doctor(sandbox, JWT_SECRET="")
+            assert result.returncode == 0
+            assert "the wallet page is off" in said(result, "settings")
+            assert said(result, "customers").startswith("warning: wallet_gateway may not")
+        finally:
+            connection.execute("grant authenticated to wallet_gateway")
+            connection.execute("grant wallet_gateway to pgwallet_service")
+
+        result = await doctor(sandbox, JWT_SECRET="", JWT_JWKS_URL="https://auth.example.com/keys")
+        assert "JWT_JWKS_URL names the keys" in said(result, "settings")
+        assert said(result, "customers").startswith("ok: ")
+
+
+@pytest.mark.broken_books
+async def test_what_the_last_check_of_the_books_said_is_told(
+    connection: Connection, doctor: Doctor, event_types: list[str]
+) -> None:
+    async with healthy(event_types) as sandbox:
+        assert re.fullmatch(
+            r"ok: in order at \d{4}-\d\d-\d\d \d\d:\d\d UTC, wallets checked: 0",
+            said(await doctor(sandbox), "books"),
+        )
+        open_wallet(connection)
+        connection.execute("update wallet.organizations set wallet_balance_pence = 1")
+        connection.execute(
+            """
+            update wallet.consistency_checks
+               set started_at = started_at - interval '49 hours',
+                   finished_at = finished_at - interval '49 hours'
+            """
+        )
+        result = await doctor(sandbox)
+        assert result.returncode == 0
+        assert said(result, "books").startswith("warning: They were last checked at ")
+
+        connection.execute("select wallet.check_books('worker-1')")
+        result = await doctor(sandbox)
+        assert result.returncode == 1
+        assert re.match(r"failed: Problems that the check of .* found: 1\.", said(result, "books"))
+        assert "`wallet verify` shows" in said(result, "books")
+
+        connection.execute("delete from wallet.consistency_checks")
+        assert "warning: They were never checked." in said(await doctor(sandbox), "books")
 
 
 async def test_modes_that_differ_are_named(

@@ -110,6 +110,8 @@ async def test_a_shortage_is_charged_to_the_saved_card(
     assert states(connection, org_id) == ["succeeded"]
     [line] = [line for line in logs if line["event"] == "recharge_recorded"]
     assert (line["orgId"], line["state"]) == (str(org_id), "succeeded")
+    assert line["amountPence"] == AMOUNT
+    assert (line["balanceBefore"], line["balanceAfter"]) == (4_00, 24_00)
     assert await settle() == 0
 
     await deliver_events(sandbox, connection)

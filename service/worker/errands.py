@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 
 import psycopg
 import structlog
-from psycopg.sql import SQL, Identifier
 
-from ..database.pool import CONNECT_TIMEOUT_SECONDS
+from ..database.notifications import listen
 
 log = structlog.get_logger()
-
-MAX_RECONNECT_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -75,31 +72,12 @@ async def _run_once(errand: Errand) -> int:
 
 async def _listen(conninfo: str, wakes: Mapping[str, asyncio.Event]) -> None:
     """Wake each errand when its channel notifies. Without a connection, polling has to do."""
-    pause = 1
-    while True:
-        try:
-            async with await _connect(conninfo) as connection:
-                for channel in wakes:
-                    await connection.execute(SQL("listen {}").format(Identifier(channel)))
-                for wake in wakes.values():
-                    wake.set()  # for what was notified while nobody listened
-                pause = 1
-                async for notification in connection.notifies():
-                    wakes[notification.channel].set()
-        except psycopg.Error as exc:
-            log.warning("listener_disconnected", errorType=type(exc).__name__)
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, MAX_RECONNECT_SECONDS)
 
+    def wake(channel: str, _payload: str) -> None:
+        wakes[channel].set()
 
-async def _connect(conninfo: str) -> psycopg.AsyncConnection:
-    return await psycopg.AsyncConnection.connect(
-        conninfo,
-        autocommit=True,
-        connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        application_name="pgwallet",
-        # Nothing is ever sent here, so only the kernel can tell that the other side is gone.
-        keepalives_idle=30,
-        keepalives_interval=10,
-        keepalives_count=3,
-    )
+    def wake_all() -> None:
+        for event in wakes.values():
+            event.set()
+
+    await listen(conninfo, wakes, wake, wake_all)

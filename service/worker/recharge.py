@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from stripe import RequestOptions, StripeClient, StripeError, StripeObject
 
 from ..database.pool import Database
+from ..logs import fields_of
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ async def _settle(database: Database, stripe: StripeClient, attempt: Attempt) ->
         # The others of the batch go on; this one is claimed again after its lease.
         log.exception("recharge_not_recorded", **fields)
     else:
-        log.info("recharge_recorded", state=answer.get("state"), **fields)
+        log.info("recharge_recorded", state=answer.get("state"), **fields | fields_of(answer))
 
 
 async def _ask_stripe(stripe: StripeClient, attempt: Attempt) -> Result:

@@ -15,6 +15,7 @@ from ..settings import WorkerSettings
 from ..stripe_api.client import stripe_client
 from ..vapi_api.client import vapi_client
 from .channels import open_channels
+from .consistency import check_books
 from .errands import Errand, run_errands
 from .name import worker_name
 from .outbox import deliver_messages
@@ -34,6 +35,8 @@ RESERVATIONS_SECONDS = 15
 # When a day is due is for SQL to say.
 RECONCILE_SECONDS = 60
 UNBILLED_SECONDS = 3600
+# So is when the books are.
+CONSISTENCY_SECONDS = 600
 
 
 async def work(
@@ -61,6 +64,9 @@ async def work(
         async def replay() -> int:
             return await replay_unbilled_calls(database)
 
+        async def check() -> int:
+            return await check_books(database, worker)
+
         async def note() -> int:
             await database.call("select wallet.note_worker(%s, %s)", worker, __version__)
             return 0
@@ -70,6 +76,7 @@ async def work(
             Errand("recharge", recharge, poll_seconds, "pgwallet_recharge"),
             Errand("reservations", expire, RESERVATIONS_SECONDS),
             Errand("unbilled", replay, UNBILLED_SECONDS),
+            Errand("consistency", check, CONSISTENCY_SECONDS),
             Errand("heartbeat", note, HEARTBEAT_SECONDS),
         ]
         log.info("worker_started", worker=worker, channels=[channel.name for channel in channels])

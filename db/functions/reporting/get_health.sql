@@ -9,24 +9,20 @@ as $$
         'success', true,
         'server_version', current_setting('server_version'),
         'read_only', pg_is_in_recovery(),
-        'events_failed', count(*),
-        'oldest_failed_at', min(received_at)
-    )
-    || (wallet.get_queue_stats() - 'success')
-    || jsonb_build_object(
-        'recharges_unresolved', (
-            select count(*)
-            from wallet.recharge_attempts
-            where closed_at is null and state = 'unresolved'
+        'events_failed', stats -> 'events_failed',
+        'oldest_failed_at', (
+            select min(received_at) from wallet.processed_stripe_webhooks
+            where status = 'failed'
         ),
-        'calls_unbilled', (
-            select count(*)
-            from wallet.unbilled_calls
-            where billed_at is null
-        )
+        'messages_pending', stats -> 'messages_pending',
+        'messages_due', stats -> 'messages_due',
+        'messages_dead', stats -> 'messages_dead',
+        'oldest_pending_seconds', stats -> 'oldest_pending_seconds',
+        'workers_alive', stats -> 'workers_alive',
+        'recharges_unresolved', stats #> '{recharges,unresolved}',
+        'calls_unbilled', stats -> 'calls_unbilled'
     )
-    from wallet.processed_stripe_webhooks
-    where status = 'failed'
+    from wallet.get_queue_stats() as stats
 $$;
 
 revoke all on function wallet.get_health() from public;

@@ -1,3 +1,4 @@
+-- The HTTP service may call it: whoever may process any event gains nothing by one that is stored.
 create or replace function wallet.replay_stripe_event(p_event_id text)
 returns jsonb
 language plpgsql
@@ -19,7 +20,7 @@ end;
 $$;
 
 revoke all on function wallet.replay_stripe_event(text) from public;
-grant execute on function wallet.replay_stripe_event(text) to service_role;
+grant execute on function wallet.replay_stripe_event(text) to wallet_webhook, service_role;
 
 comment on function wallet.replay_stripe_event(text) is
 'Processes a stored Stripe event again, as if Stripe had redelivered it; one that was applied is a duplicate. Answers as process_stripe_event; refuses event_not_found; raises WL001, WL005.';
