@@ -1,2 +1,2 @@
-# The servers and the SQL tests of the whole project.
-pytest_plugins = ["service.tests.plugin"]
+# The servers, the SQL tests and the browser of the whole project.
+pytest_plugins = ["service.tests.plugin", "service.tests.browsers"]

@@ -16,6 +16,7 @@ HOME = Path(".pgwallet")
 SECRET_FILE = HOME / "webhook_secret"
 VAPI_SECRET_FILE = HOME / "vapi_webhook_secret"
 TOKEN_FILE = HOME / "api_token"
+JWT_SECRET_FILE = HOME / "jwt_secret"
 SANDBOX_FOLDER = HOME / "stripe"
 SANDBOX_URL_FILE = HOME / "sandbox_url"
 
@@ -76,6 +77,11 @@ def read_or_create_vapi_secret() -> str:
 def read_or_create_token() -> str:
     _create(TOKEN_FILE, secrets.token_hex(32))
     return TOKEN_FILE.read_text().strip()
+
+
+def read_or_create_jwt_secret() -> str:
+    _create(JWT_SECRET_FILE, secrets.token_hex(32))
+    return JWT_SECRET_FILE.read_text().strip()
 
 
 def _create(path: Path, text: str) -> None:

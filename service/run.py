@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import shlex
-import shutil
 import socket
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, ExitStack, suppress
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import click
@@ -22,33 +18,30 @@ from .database.embedded import EmbeddedServer
 from .database.migrate import migrate
 from .home import (
     HOME,
-    SANDBOX_FOLDER,
-    published_sandbox,
     read_or_create_secret,
     read_or_create_token,
     read_or_create_vapi_secret,
-    sandbox_settings,
 )
 from .http.app import (
     STRIPE_WEBHOOK_PATH,
-    VAPI_WEBHOOK_PATH,
     listen,
     listener_url,
     running,
 )
 from .logs import configure_logging
-from .sandbox.app import running_sandbox
+from .next_steps import next_steps, shorten
 from .settings import ServiceSettings, Settings, WorkerSettings
 from .signals import StopSignals
+from .stand_ins import StandIns, prepared
 from .worker.work import work
 
 SERVICE_ROLE = "pgwallet_service"
+SERVICE_GROUPS = ("wallet_webhook", "wallet_gateway")
 WORKER_ROLE = "pgwallet_worker"
+WORKER_GROUPS = ("wallet_worker",)
 
 # Always the same, so that the command that sends an event needs no argument.
 DEMO_ORG_ID = UUID("00000000-0000-4000-8000-000000000001")
-
-SANDBOX_PORT = 12111
 
 DEFAULT_WEBHOOK_URL = "http://127.0.0.1:8080" + STRIPE_WEBHOOK_PATH
 
@@ -77,50 +70,43 @@ def run(settings: Settings, signals: StopSignals) -> None:
             url = server.ensure_database()
             migrate(url)
             ensure_service_role(url)
-            ensure_service_role(url, WORKER_ROLE, "wallet_worker")
+            ensure_service_role(url, WORKER_ROLE, WORKER_GROUPS)
             _create_demo_wallet(url)
             service_url = server.url(user=SERVICE_ROLE)
             worker_url = server.url(user=WORKER_ROLE)
-            psql = shlex.join([_shorten(server.binaries / "psql"), url])
+            psql = shlex.join([shorten(server.binaries / "psql"), url])
 
         listener = stack.enter_context(_listen_nearby(settings))
-        common: dict[str, Any] = {
+        browsed = wallet_url(settings, listener)
+        org_id = None if settings.database_url else DEMO_ORG_ID
+        stand_ins = stack.enter_context(prepared(settings, browsed, org_id))
+        common = {
             "stripe_webhook_secret": settings.stripe_webhook_secret or read_or_create_secret(),
             "vapi_webhook_secret": settings.vapi_webhook_secret or read_or_create_vapi_secret(),
             "api_token": settings.api_token or read_or_create_token(),
+            **stand_ins.settings,
         }
-        sandbox = None
-        if settings.stripe_secret_key is None:
-            sandbox = stack.enter_context(_listen_nearby_for_sandbox())
-            common |= sandbox_settings(listener_url(sandbox), settings)
         service = ServiceSettings.load(database_url=service_url, **common)
         worker = WorkerSettings.load(database_url=worker_url, **common)
 
         def announce(url: str) -> None:
-            click.echo(_next_steps(url, psql, service, has_demo_wallet=not settings.database_url))
+            click.echo(next_steps(url, browsed, psql, service, has_demo_wallet=org_id is not None))
 
-        asyncio.run(_run_until_stopped(service, worker, listener, sandbox, signals, announce))
+        asyncio.run(_run_until_stopped(service, worker, listener, stand_ins, signals, announce))
 
 
 async def _run_until_stopped(
     service: ServiceSettings,
     worker: WorkerSettings,
     listener: socket.socket,
-    sandbox: socket.socket | None,
+    stand_ins: StandIns,
     signals: StopSignals,
     announce: Announce,
 ) -> None:
-    """The sandbox outlives those who call it, and the service the worker."""
+    """What stands in outlives those who call it, and the service the worker."""
     stop = signals.set_event()
     async with AsyncExitStack() as stack:
-        if sandbox:
-            base = listener_url(listener)
-            webhook = base + STRIPE_WEBHOOK_PATH, service.webhook_secrets[0]
-            vapi_server = base + VAPI_WEBHOOK_PATH, service.vapi_secrets[0]
-            url = await stack.enter_async_context(
-                running_sandbox(SANDBOX_FOLDER, sandbox, webhook, vapi_server)
-            )
-            stack.enter_context(published_sandbox(url))
+        await stack.enter_async_context(stand_ins.running(service, listener_url(listener)))
         url = await stack.enter_async_context(running(service, listener))
         announce(url)
         await work(worker, stop)
@@ -134,14 +120,17 @@ async def _serve_until_stopped(
         await stop.wait()
 
 
-def ensure_service_role(url: str, role: str = SERVICE_ROLE, group: str = "wallet_webhook") -> None:
-    """A login that can call the functions of its group and do nothing else."""
+def ensure_service_role(
+    url: str, role: str = SERVICE_ROLE, groups: Iterable[str] = SERVICE_GROUPS
+) -> None:
+    """A login that can do what its groups can and nothing else."""
     with psycopg.connect(url, autocommit=True) as connection:
         roles = connection.execute("select from pg_catalog.pg_roles where rolname = %s", [role])
         if not roles.rowcount:
-            connection.execute(
-                SQL("create role {} login in role {}").format(Identifier(role), Identifier(group))
-            )
+            connection.execute(SQL("create role {} login").format(Identifier(role)))
+        # Also to a login that was made when there were fewer groups.
+        for group in groups:
+            connection.execute(SQL("grant {} to {}").format(Identifier(group), Identifier(role)))
 
 
 def _create_demo_wallet(url: str) -> None:
@@ -159,14 +148,6 @@ def _listen(settings: Settings) -> socket.socket:
         ) from None
 
 
-def _listen_nearby_for_sandbox() -> socket.socket:
-    """The same port each time, where it is free, so that pages left open go on working."""
-    try:
-        return listen("127.0.0.1", SANDBOX_PORT)
-    except OSError:
-        return listen("127.0.0.1", 0)
-
-
 def _listen_nearby(settings: Settings) -> socket.socket:
     """Where nobody asked for the port, any other is better than none."""
     if "port" not in settings.model_fields_set:
@@ -179,48 +160,11 @@ def _listen_nearby(settings: Settings) -> socket.socket:
     return _listen(settings)
 
 
-def _next_steps(url: str, psql: str, settings: Settings, *, has_demo_wallet: bool) -> str:
-    topup = [program(), "topup", "--amount", "5000"]
-    if not has_demo_wallet:
-        topup += ["--org", "ORGANIZATION_ID"]
-    if settings.stripe_api_base:
-        stripe = f"{settings.stripe_api_base} (the sandbox: no money moves)"
-    else:
-        stripe = f"the {'live' if settings.livemode else 'test'} mode of STRIPE_SECRET_KEY"
-    query = "select name, wallet_balance_pence from wallet.organizations"
-    return f"""
-pgwallet is running.
-
-  Service    {url}/health
-  Webhook    {url + STRIPE_WEBHOOK_PATH}
-  Stripe     {stripe}
-  Vapi       {url + VAPI_WEBHOOK_PATH}
-  Database   {psql}
-
-Start a top-up of £50.00 in another terminal, and open the page that this prints:
-
-  {" ".join(topup)}
-
-Once it is paid there, see it in the wallet:
-
-  {psql} -c '{query}'
-
-Ctrl-C stops everything{", the database included" if has_demo_wallet else ""}.
-"""
-
-
-def program() -> str:
-    """How the reader calls this program, to be shown in front of its next command."""
-    name = Path(sys.argv[0])
-    if name.name == "__main__.py":
-        return shlex.join([_shorten(Path(sys.executable)), "-m", str(__package__)])
-    if shutil.which(name.name) == str(name):
-        return name.name
-    return shlex.quote(_shorten(name))
-
-
-def _shorten(path: Path) -> str:
-    """Relative to the current directory where it lies below."""
-    with suppress(ValueError):
-        return str(path.relative_to(Path.cwd()))
-    return str(path)
+def wallet_url(settings: Settings, listener: socket.socket) -> str:
+    """The service as a browser on this machine reaches it."""
+    if settings.public_url:
+        return settings.public_url
+    host, port = listener.getsockname()[:2]
+    # No address to go to, but all those that it listens on.
+    here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
+    return f"http://[{here}]:{port}" if ":" in here else f"http://{here}:{port}"

@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import secrets
 from html import escape
-from urllib.parse import urlsplit
 
 from aiohttp import web
+from yarl import URL
 
 from . import cards
 from .errors import StripeError
 from .events import StripeObject
+from .html import page
 from .resources import checkout_sessions
 from .resources.money import shown
 from .sandbox import SANDBOX, Sandbox
+from .sign_in import HOST_APPLICATION
 
 PAY_PATH = "/c/pay/{id}"
 RETURN_PATH = "/return"
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; background: #f6f8fa; color: #1f2328; margin: 0 }
-main { max-width: 26rem; margin: 8vh auto; background: #fff; padding: 2rem;
-       border: 1px solid #d1d9e0; border-radius: .5rem }
-h1 { font-size: 2rem; margin: 0 } p { margin: .25rem 0 1rem } small { color: #59636e }
-label { display: block; margin: .75rem 0 } input[type=text] { font: inherit; width: 100%;
-       box-sizing: border-box; padding: .5rem; border: 1px solid #d1d9e0; border-radius: .25rem }
-button { font: inherit; padding: .5rem 1.25rem; border: 1px solid #1f2328; border-radius: .25rem;
-       background: #fff; cursor: pointer } button.main { background: #1f2328; color: #fff }
-[role=alert] { color: #b42318 }
-"""
 
 
 def add_routes(app: web.Application) -> None:
@@ -38,12 +27,15 @@ def add_routes(app: web.Application) -> None:
 
 
 async def show_return(request: web.Request) -> web.Response:
-    return _page("Thank you", "<h1>Thank you</h1><p>You can close this window.</p>")
+    """Where a backend's customer comes back to: the wallet page, where there is one."""
+    host = request.app.get(HOST_APPLICATION)
+    if host:
+        raise web.HTTPSeeOther(URL(host.wallet_page).with_query(request.query))
+    return page("Thank you", "<h1>Thank you</h1><p>You can close this window.</p>")
 
 
 async def show_session(request: web.Request) -> web.Response:
-    sandbox = request.app[SANDBOX]
-    return _show(_find(request, sandbox), sandbox)
+    return _show(request, _find(request))
 
 
 async def answer_session(request: web.Request) -> web.Response:
@@ -51,14 +43,14 @@ async def answer_session(request: web.Request) -> web.Response:
     sandbox = request.app[SANDBOX]
     form = await request.post()
     action, number = str(form.get("action")), str(form.get("number", ""))
-    session = _find(request, sandbox)
+    session = _find(request)
     try:
         with sandbox.transaction():
             session = _act(sandbox, session, action, number)
     except StripeError as exc:
-        return _show(_find(request, sandbox), sandbox, str(exc), number)
+        return _show(request, _find(request), str(exc), number)
     if session["status"] != "complete":
-        return _show(session, sandbox)
+        return _show(request, session)
     raise web.HTTPSeeOther(session["success_url"].replace("{CHECKOUT_SESSION_ID}", session["id"]))
 
 
@@ -76,19 +68,21 @@ def _act(sandbox: Sandbox, session: StripeObject, action: str, number: str) -> S
     return checkout_sessions.pay(call, session, card)
 
 
-def _find(request: web.Request, sandbox: Sandbox) -> StripeObject:
-    session = sandbox.store.get(checkout_sessions.KIND, request.match_info["id"])
+def _find(request: web.Request) -> StripeObject:
+    store = request.app[SANDBOX].store
+    session = store.get(checkout_sessions.KIND, request.match_info["id"])
     if session is None:
         raise web.HTTPNotFound
     return session
 
 
 def _show(
+    request: web.Request,
     session: StripeObject,
-    sandbox: Sandbox,
     message: str | None = None,
     number: str = "4242 4242 4242 4242",
 ) -> web.Response:
+    sandbox = request.app[SANDBOX]
     intent = sandbox.store.get("payment_intent", session["payment_intent"] or "")
     state = intent["status"] if intent else None
     if session["status"] == "expired":
@@ -110,25 +104,27 @@ def _show(
     alert = f'<p role="alert">{escape(message)}</p>' if message else ""
     amount = shown(session["amount_total"], session["currency"])
     description = sandbox.store.private(session["id"])["description"]
-    return _page(
+    host = request.app.get(HOST_APPLICATION)
+    return page(
         "Pay",
         f"<h1>{escape(amount)}</h1><p>{escape(description)}</p>{alert}{form}"
         "<small>This is the sandbox: no money moves.</small>",
-        session,
+        sends_to=[session["success_url"], *([host.service_url] if host else [])],
     )
 
 
 def _card_form(session: StripeObject, number: str) -> str:
-    buttons = {"pay": "Pay"}
+    buttons, hint = {"pay": "Pay"}, ""
     if "bacs_debit" in session["payment_method_types"]:
         buttons["bank_debit"] = "Pay by bank debit"
+        hint = " A bank debit waits until you come back to this page and let it arrive, or fail."
     cancel = escape(session["cancel_url"] or RETURN_PATH, quote=True)
     return (
         _form(
-            "<label>Card number <input type=text name=number inputmode=numeric"
+            "<label>Card number <input name=number inputmode=numeric"
             f' autocomplete=off value="{escape(number, quote=True)}"></label>'
-            "<p><small>4000 0000 0000 0002 is declined; with 4000 0025 0000 3155 the bank asks"
-            " you to approve.</small></p>",
+            "<p><small><b>4000 0000 0000 0002</b> is declined; with <b>4000 0025 0000 3155</b>"
+            f" the bank asks you to approve.{hint}</small></p>",
             **buttons,
         )
         + f'<p><a href="{cancel}">Cancel</a></p>'
@@ -145,25 +141,4 @@ def _form(content: str, **buttons: str) -> str:
             for position, (action, label) in enumerate(buttons.items())
         )
         + "</form>"
-    )
-
-
-def _page(title: str, content: str, session: StripeObject | None = None) -> web.Response:
-    nonce = secrets.token_urlsafe(16)
-    # Browsers hold the redirect after a form against form-action too.
-    targets = ["'self'"]
-    if session:
-        address = urlsplit(session["success_url"])
-        targets.append(f"{address.scheme}://{address.netloc}")
-    return web.Response(
-        text=f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title>"
-        '<meta name=viewport content="width=device-width, initial-scale=1">'
-        f"<style nonce={nonce}>{STYLE}</style><main>{content}</main></html>",
-        content_type="text/html",
-        headers={
-            "Content-Security-Policy": f"default-src 'none'; style-src 'nonce-{nonce}';"
-            f" form-action {' '.join(targets)}; base-uri 'none'; frame-ancestors 'none'",
-            "Referrer-Policy": "no-referrer",
-            "X-Content-Type-Options": "nosniff",
-        },
     )

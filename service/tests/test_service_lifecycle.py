@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -26,7 +27,8 @@ from aiohttp import ClientConnectionError, ClientSession
 
 from ..database.embedded import EmbeddedServer
 from ..database.migrate import migrate
-from ..http.app import RECONCILIATION_PATH, TWILIO_WEBHOOK_PATH, VAPI_WEBHOOK_PATH
+from ..http.app import TWILIO_WEBHOOK_PATH, VAPI_WEBHOOK_PATH
+from ..http.operator import RECONCILIATION_PATH
 from ..run import DEMO_ORG_ID, ensure_service_role
 from ..sandbox import events
 from ..sandbox.vapi_calls import NewCall, end_of_call_report
@@ -291,7 +293,10 @@ def test_a_killed_run_is_followed_by_another(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "sign",
-    ["", "data.*", "data/postmaster.pid", "webhook_secret", "vapi_webhook_secret", "api_token"],
+    [
+        *("", "data.*", "data/postmaster.pid"),
+        *("jwt_secret", "webhook_secret", "vapi_webhook_secret", "api_token"),
+    ],
 )
 def test_a_signal_during_the_start_stops_the_database_as_well(folder: Path, sign: str) -> None:
     home = folder / ".pgwallet"
@@ -309,7 +314,7 @@ def test_a_signal_during_the_start_stops_the_database_as_well(folder: Path, sign
 def test_the_secrets_are_made_once_and_only_we_can_read_them(folder: Path) -> None:
     paths = [
         folder / ".pgwallet" / name
-        for name in ("webhook_secret", "vapi_webhook_secret", "api_token")
+        for name in ("jwt_secret", "webhook_secret", "vapi_webhook_secret", "api_token")
     ]
     secrets = set()
     for _ in range(2):
@@ -378,10 +383,12 @@ def test_where_no_port_was_asked_for_a_free_one_will_do(folder: Path) -> None:
 
 
 def shown_commands(process: WalletProcess) -> list[list[str]]:
-    """The commands that a run tells its reader to type next: start a top-up, look at the wallet."""
+    """What a run tells its reader to type next: start a top-up, look into the database."""
     process.wait_until(lambda: "Ctrl-C stops everything" in process.output)
-    lines = process.output.splitlines()
-    return [shlex.split(line) for line in lines if "topup --amount" in line or "-c 'select" in line]
+    [psql] = re.findall(r"Database +(.*)", process.output)
+    [topup] = re.findall(r".* topup --amount .*", process.output)
+    query = "select name, wallet_balance_pence from wallet.organizations"
+    return [shlex.split(topup), [*shlex.split(psql), "-c", query]]
 
 
 def pay(page: str) -> None:
