@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,11 +22,14 @@ ANSWERS = ("json", "text")
 # What differs from run to run. A generated id or hash must still be the same wherever it stands.
 GENERATED = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[+-]\d\d(?::\d\d)?)?)"
+    r"|(?P<day>\b\d{4}-\d\d-\d\d\b)"
     r"|(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"|(?P<session>cs_test_(?:\w{20,}|\w{4}…))"
     r"|(?P<hash>\b[0-9a-f]{64}\b)"
     r"|(?P<version>(?<=PostgreSQL )[\d.]+|(?<=server_version\": \")[\d.]+)"
     r"|(?P<port>(?<=//127\.0\.0\.1:)\d+)"
-    r"|(?P<seconds>(?<=oldest_pending_seconds\": )\d+)"
+    r"|(?P<seconds>(?:(?<=oldest_pending_seconds\": )|(?<=oldest_failed_seconds\": )"
+    r"|(?<=oldest_unbilled_seconds\": )|(?<=\"seconds\": ))[\d.]+)"
 )
 
 
@@ -95,19 +98,25 @@ def run_python(code: str, place: str, namespace: dict[str, Any]) -> str:
 class Request:
     """What a command of curl sends."""
 
-    path: str
+    method: str
+    path: str  # with its query
     headers: dict[str, str]
-    body: str
+    body: str | None
 
 
 def read_curl(code: str, token: str) -> Request:
     words = shlex.split(code.replace("\\\n", ""))
-    given = [words[place + 1] for place, word in enumerate(words) if word == "-H"]
+
+    def given(option: str) -> list[str]:
+        return [words[place + 1] for place, word in enumerate(words) if word == option]
+
     (url,) = [word for word in words if word.startswith("https://")]
+    body = given("-d")
     return Request(
-        path=urlsplit(url).path,
-        headers=dict(line.replace("$API_TOKEN", token).split(": ") for line in given),
-        body=words[words.index("-d") + 1],
+        method=(given("-X") or ["POST" if body else "GET"])[0],
+        path=urlunsplit(("", "", *urlsplit(url)[2:])),
+        headers=dict(line.replace("$API_TOKEN", token).split(": ") for line in given("-H")),
+        body=body[0] if body else None,
     )
 
 

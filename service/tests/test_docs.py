@@ -42,12 +42,15 @@ def test_the_tour_of_the_readme(
 ) -> None:
     """With `wallet run`, a top-up, and somebody who pays on the sandbox's page."""
     open_wallet(connection, org_id=DEMO_ORG_ID)
-    _demo, running, *_ = blocks_of_readme("Five minutes", "text")
+    running, *_ = blocks_of_readme("Five minutes", "text")
     with WalletProcess(tmp_path, "run", DATABASE_URL=database, PORT="0") as process:
         process.wait_for_url()
         process.wait_until(lambda: "Ctrl-C" in process.output)
         for label in re.findall(r"^  (\w+) ", running.code, re.MULTILINE):
             assert f"\n  {label} " in process.output
+        [shown] = process.wait_until(lambda: re.findall(r"^  Wallet +(\S+)", process.output, re.M))
+        with urlopen(shown) as response:  # noqa: S310
+            assert b"<title>Sign in</title>" in response.read()
         page = wallet(tmp_path, "topup", "--amount", "5000", DATABASE_URL=database).stdout.strip()
         form = b"action=pay&number=4242+4242+4242+4242"
         with urlopen(page, data=form) as response:  # noqa: S310
@@ -62,7 +65,7 @@ def test_the_tour_of_the_readme(
 
 
 def test_the_demo_of_the_readme(database: str, tmp_path: Path) -> None:
-    documented, *_ = blocks_of_readme("Five minutes", "text")
+    *_, documented = blocks_of_readme("Five minutes", "text")
     story = wallet(tmp_path, "demo", DATABASE_URL=database)
     example = Example(documented.place, "sh", None, "make demo", documented.code, "text")
     Comparison("").check(example, story.stdout)
@@ -133,7 +136,9 @@ def test_the_links_of_the_documentation_lead_somewhere() -> None:
         for document in DOCUMENTS
     }
     for document in DOCUMENTS:
-        for target in re.findall(r"\]\(([^)]+)\)", read(document)):
+        text = read(document)
+        targets = re.findall(r"\]\(([^)]+)\)", text) + re.findall(r'<img src="(.*?)"', text)
+        for target in targets:
             if target.startswith("https://"):
                 continue
             path, _, anchor = target.partition("#")

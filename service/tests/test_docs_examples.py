@@ -6,7 +6,9 @@ import asyncio
 import json
 import re
 import shlex
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -22,7 +24,19 @@ from psycopg import errors
 from ..sandbox import events
 from ..settings import Settings
 from ..worker.channels import Message, open_channels
-from .docs import ACME, GLOBEX, PAGES, TOKEN, Connection, call, deliver, functions_of, table_of_keys
+from .docs import (
+    ACME,
+    GLOBEX,
+    PAGES,
+    TOKEN,
+    Connection,
+    call,
+    codes,
+    deliver,
+    functions_of,
+    table,
+    table_of_keys,
+)
 from .docs_examples import Comparison, examples, read, read_curl, run_python, run_sql
 from .reconciliations import days_ago, report_call, take_place
 from .sandboxes import running_test_sandbox
@@ -51,15 +65,9 @@ def prepare_architecture(connection: Connection) -> None:
 
 
 def prepare_operations(connection: Connection) -> None:
-    """A payment is paid, one declined. Three events and a call have failed, a message is dead."""
-    open_wallet(connection, org_id=UUID(ACME))
-    session = events.checkout_session(
-        ACME, 50_00, session_id="cs_test_a3example", payment_intent_id="pi_3Qb3example"
-    )
-    deliver(connection, events.checkout_completed(session, event_id="evt_1Qb3example"))
-    intent = events.declined_payment_intent(ACME, 20_00, payment_intent_id="pi_3Qb4example")
-    deliver(connection, events.payment_intent_event(intent, event_id="evt_1Qb4example"))
-
+    """A payment is paid, one declined, and three events have failed."""
+    pay_fifty(connection)
+    decline_twenty(connection)
     intent = events.payment_intent(GLOBEX, 20_00, payment_intent_id="pi_3Qb0example")
     deliver(connection, events.payment_intent_event(intent, event_id="evt_1Qb0example"))
     intent = events.payment_intent(
@@ -69,7 +77,24 @@ def prepare_operations(connection: Connection) -> None:
     intent = events.payment_intent(ACME, 25_00, currency="usd", payment_intent_id="pi_3Qb9example")
     deliver(connection, events.payment_intent_event(intent, event_id="evt_1Qb9example"))
 
-    prepare_calls(connection)
+
+def pay_fifty(connection: Connection) -> None:
+    open_wallet(connection, org_id=UUID(ACME))
+    session = events.checkout_session(
+        ACME, 50_00, session_id="cs_test_a3example", payment_intent_id="pi_3Qb3example"
+    )
+    deliver(connection, events.checkout_completed(session, event_id="evt_1Qb3example"))
+
+
+def decline_twenty(connection: Connection) -> None:
+    intent = events.declined_payment_intent(ACME, 20_00, payment_intent_id="pi_3Qb4example")
+    deliver(connection, events.payment_intent_event(intent, event_id="evt_1Qb4example"))
+
+
+def prepare_alerts(connection: Connection) -> None:
+    """One message was not delivered for hours."""
+    pay_fifty(connection)
+    decline_twenty(connection)
     connection.execute(
         """
         update wallet.outbox_messages
@@ -87,8 +112,28 @@ def prepare_operations(connection: Connection) -> None:
     )
 
 
+def prepare_security(connection: Connection) -> None:
+    """Two wallets with an entry or two."""
+    pay_fifty(connection)
+    open_wallet(connection, org_id=UUID(GLOBEX), balance_pence=20_00)
+    call(connection, "deduct_call_credits", GLOBEX, "call-1", None, 50, 70, 85)
+
+
+def prepare_monitoring(connection: Connection) -> None:
+    """A worker is alive, a payment is credited, and one of a wallet that isn't there."""
+    call(connection, "note_worker", "worker-1", "1.0")
+    pay_fifty(connection)
+    intent = events.payment_intent(GLOBEX, 20_00, payment_intent_id="pi_3Qb0example")
+    deliver(connection, events.payment_intent_event(intent, event_id="evt_1Qb0example"))
+
+
+def prepare_reconciliation(connection: Connection) -> None:
+    """A wallet of £50.00. Vapi has told of two calls: one is billed and owes, one is nobody's."""
+    pay_fifty(connection)
+    prepare_calls(connection)
+
+
 def prepare_calls(connection: Connection) -> None:
-    """Vapi has told of two calls: one is billed and owes, the other is nobody's."""
     ended = {"status": "ended", "type": "outboundPhoneCall"}
     for vapi_call_id, minutes, rest in (
         ("vapi-example-1", 120, {"metadata": {"org_id": ACME, "call_id": "call-31"}}),
@@ -183,9 +228,13 @@ def prepare_stripe(connection: Connection) -> None:
 
 # What has happened in the database before the first example of a page; of all others, nothing.
 PREPARATIONS: dict[str, Callable[[Connection], None]] = {
+    "docs/alerts.md": prepare_alerts,
     "docs/architecture.md": prepare_architecture,
+    "docs/monitoring.md": prepare_monitoring,
     "docs/operations.md": prepare_operations,
     "docs/recharge.md": prepare_recharge,
+    "docs/reconciliation.md": prepare_reconciliation,
+    "docs/security.md": prepare_security,
     "docs/stripe.md": prepare_stripe,
 }
 
@@ -286,7 +335,7 @@ async def test_the_reconciliation_of_the_documentation(
     """Vapi has forty calls of yesterday, and told of all but two."""
     (example,) = [
         block
-        for block in examples("docs/operations.md", "text")
+        for block in examples("docs/reconciliation.md", "text")
         if block.code.startswith("$ wallet reconcile")
     ]
     command, *documented = example.code.splitlines()
@@ -305,15 +354,31 @@ async def test_the_reconciliation_of_the_documentation(
     ]
 
 
+def test_the_failures_of_the_documentation(
+    database: str, connection: Connection, tmp_path: Path
+) -> None:
+    (documented,) = [
+        block
+        for block in examples("docs/operations.md", "text")
+        if block.code.startswith("$ wallet failures")
+    ]
+    prepare_operations(connection)
+    done = wallet(tmp_path, "failures", DATABASE_URL=database)
+    command, _, answer = documented.code.partition("\n")
+    example = replace(documented, code=command, answer=answer)
+    as_typed = done.stdout.replace(shlex.join([sys.executable, "-m", "service"]), "wallet")
+    Comparison(command).check(example, as_typed)
+
+
 async def test_the_request_of_the_documentation_for_a_reconciliation(
     database: str, connection: Connection
 ) -> None:
     (example,) = [
-        block for block in examples("docs/operations.md", "sh") if "trigger" in block.code
+        block for block in examples("docs/reconciliation.md", "sh") if "trigger" in block.code
     ]
     request = read_curl(example.code, TOKEN)
     # The day of the example may lie in the future, for this machine.
-    body = json.dumps(json.loads(request.body) | {"date": days_ago(1).date().isoformat()})
+    body = json.dumps(json.loads(request.body or "") | {"date": days_ago(1).date().isoformat()})
     documented = json.loads(example.answer or "")
     async with (
         running_service(database, api_token=TOKEN) as service,
@@ -329,7 +394,7 @@ async def test_the_request_of_the_documentation_for_a_reconciliation(
 
 
 async def test_the_receiver_of_the_documentation_knows_our_alerts() -> None:
-    (example,) = examples("docs/operations.md", "python")
+    (example,) = examples("docs/alerts.md", "python")
     namespace: dict[str, Any] = {}
     run_python(example.code, example.place, namespace)
     message: Message = {
@@ -350,7 +415,7 @@ async def test_the_receiver_of_the_documentation_knows_our_alerts() -> None:
     alert = read_alert(ALERT_SECRET, delivery.headers, delivery.body)
     assert (alert["id"], alert["data"]) == (message["id"], message["payload"])
 
-    documented = table_of_keys("docs/operations.md", '{"id": "…", "type"')
+    documented = table_of_keys("docs/alerts.md", '{"id": "…", "type"')
     assert list(alert) == documented
     for headers, body in (
         (delivery.headers, delivery.body + b" "),
@@ -377,4 +442,7 @@ def test_each_function_of_a_backend_has_an_example(connection: Connection) -> No
            and has_function_privilege('service_role', oid, 'execute')
         """
     )
-    assert [name for (name,) in writing if f"wallet.{name}(" not in code] == []
+    requested = codes(table("docs/monitoring.md", "Ask the service"), 2)
+    assert [
+        name for (name,) in writing if f"wallet.{name}(" not in code and name not in requested
+    ] == []
