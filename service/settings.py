@@ -29,11 +29,19 @@ EXPECTED = {
     "PUBLIC_URL": "the URL that this service is reached at from outside,"
     " such as https://pay.example.com",
     "CHECKOUT_RETURN_URL": "the URL of the page that a customer comes back to after paying",
-    "API_TOKEN": "a secret of at least 32 characters that callers of the HTTP service know",
+    "JWT_SECRET": "the secret of at least 32 characters that access tokens are signed with by HS256"
+    " (several may be given, with commas between)",
+    "JWT_JWKS_URL": "the https URL of the public keys that access tokens are signed with,"
+    " such as https://auth.example.com/.well-known/jwks.json",
+    "JWT_AUDIENCE": "the audience that access tokens are made out to",
+    "JWT_ISSUER": "who issues access tokens, as their claim iss has it",
+    "SIGN_IN_URL": "the URL of the page of your application that signs customers in",
+    "API_TOKEN": "a secret of at least 32 characters that callers of the HTTP service know"
+    " (several may be given, with commas between)",
     "SLACK_WEBHOOK_URL": "the URL of an incoming webhook of Slack",
     "ALERT_WEBHOOK_URL": "the URL that alerts are posted to, together with ALERT_WEBHOOK_SECRET",
     "ALERT_WEBHOOK_SECRET": "a secret that alerts are signed with: whsec_ and base64,"
-    " together with ALERT_WEBHOOK_URL",
+    " together with ALERT_WEBHOOK_URL (several may be given, with commas between)",
     "HOST": "the name or address to listen on",
     "PORT": "a whole number from 1 to 65535, or 0 for any free port",
     "DATABASE_POOL_SIZE": "a whole number from 1 to 500",
@@ -52,9 +60,9 @@ def _require_text(text: str) -> None:
         raise PydanticCustomError("blank", "blank")
 
 
-def _check_host(host: str) -> str:
-    _require_text(host)
-    return host.strip()
+def _check_text(text: str) -> str:
+    _require_text(text)
+    return text.strip()
 
 
 def _check_database_url(value: SecretStr) -> SecretStr:
@@ -100,18 +108,19 @@ def _check_secret_url(value: SecretStr) -> SecretStr:
     return SecretStr(_check_url(value.get_secret_value()))
 
 
-def _check_token(value: SecretStr) -> SecretStr:
-    _require_text(value.get_secret_value())
-    if not re.fullmatch(r"[!-~]{32,}", value.get_secret_value().strip()):
-        raise ValueError
-    return SecretStr(value.get_secret_value().strip())
-
-
 def _check_shared_secrets(value: SecretStr) -> SecretStr:
+    return _check_secrets(value, shortest=16)
+
+
+def _check_long_secrets(value: SecretStr) -> SecretStr:
+    return _check_secrets(value, shortest=32)
+
+
+def _check_secrets(value: SecretStr, *, shortest: int) -> SecretStr:
     _require_text(value.get_secret_value())
     for secret in _split(value):
         _require_text(secret)
-        if not re.fullmatch(r"[!-~]{16,}", secret):
+        if len(secret) < shortest or not re.fullmatch(r"[!-~]+", secret):
             raise ValueError
     return value
 
@@ -131,13 +140,14 @@ def _check_public_url(value: str) -> str:
     return value.strip().rstrip("/")
 
 
-def _check_signing_secret(value: SecretStr) -> SecretStr:
-    """Standard Webhooks: the secret is base64 behind whsec_, of 24 to 64 bytes."""
+def _check_signing_secrets(value: SecretStr) -> SecretStr:
+    """Standard Webhooks: a secret is base64 behind whsec_, of 24 to 64 bytes."""
     _require_text(value.get_secret_value())
-    secret = value.get_secret_value().strip()
-    if not 24 <= len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) <= 64:
-        raise ValueError
-    return SecretStr(secret)
+    for secret in _split(value):
+        _require_text(secret)
+        if not 24 <= len(base64.b64decode(secret.removeprefix("whsec_"), validate=True)) <= 64:
+            raise ValueError
+    return value
 
 
 def _split(value: SecretStr | None) -> tuple[str, ...]:
@@ -147,16 +157,17 @@ def _split(value: SecretStr | None) -> tuple[str, ...]:
     return tuple(secret.strip() for secret in value.get_secret_value().split(","))
 
 
+Text = Annotated[str, AfterValidator(_check_text)]
 DatabaseUrl = Annotated[SecretStr, AfterValidator(_check_database_url)]
 WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
 StripeKey = Annotated[SecretStr, AfterValidator(_check_secret_key)]
 ApiKey = Annotated[SecretStr, AfterValidator(_check_api_key)]
 SharedSecrets = Annotated[SecretStr, AfterValidator(_check_shared_secrets)]
-Token = Annotated[SecretStr, AfterValidator(_check_token)]
+LongSecrets = Annotated[SecretStr, AfterValidator(_check_long_secrets)]
 Url = Annotated[str, AfterValidator(_check_url)]
 PublicUrl = Annotated[str, AfterValidator(_check_public_url)]
 SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url)]  # it is its own password
-SigningSecret = Annotated[SecretStr, AfterValidator(_check_signing_secret)]
+SigningSecrets = Annotated[SecretStr, AfterValidator(_check_signing_secrets)]
 Seconds = Annotated[float, Field(gt=0, le=300)]
 
 
@@ -177,11 +188,16 @@ class Settings(BaseSettings):
     twilio_auth_token: SharedSecrets | None = None
     public_url: PublicUrl | None = None
     checkout_return_url: Url | None = None
-    api_token: Token | None = None
+    api_token: LongSecrets | None = None
+    jwt_secret: LongSecrets | None = None
+    jwt_jwks_url: Url | None = None
+    jwt_audience: Text = "authenticated"
+    jwt_issuer: Text | None = None
+    sign_in_url: Url | None = None
     slack_webhook_url: SecretUrl | None = None
     alert_webhook_url: SecretUrl | None = None
-    alert_webhook_secret: SigningSecret | None = None
-    host: Annotated[str, AfterValidator(_check_host)] = "127.0.0.1"
+    alert_webhook_secret: SigningSecrets | None = None
+    host: Text = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535)] = 8080
     database_pool_size: Annotated[int, Field(ge=1, le=500)] = 10
 
@@ -203,6 +219,18 @@ class Settings(BaseSettings):
     @property
     def twilio_tokens(self) -> tuple[str, ...]:
         return _split(self.twilio_auth_token)
+
+    @property
+    def api_tokens(self) -> tuple[str, ...]:
+        return _split(self.api_token)
+
+    @property
+    def alert_webhook_secrets(self) -> tuple[str, ...]:
+        return _split(self.alert_webhook_secret)
+
+    @property
+    def jwt_secrets(self) -> tuple[str, ...]:
+        return _split(self.jwt_secret)
 
     @property
     def livemode(self) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, LiteralString
 
 import structlog
 from psycopg import AsyncConnection, OperationalError
+from psycopg.errors import InsufficientPrivilege
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
@@ -14,6 +17,11 @@ log = structlog.get_logger()
 
 # A server that is up answers far sooner; one that is stuck never does.
 CONNECT_TIMEOUT_SECONDS = 5
+
+# For the transaction alone, whatever becomes of it: the next one may be another tenant's.
+BECOME_TENANT: LiteralString = """
+    select set_config('role', 'authenticated', true), set_config('request.jwt.claims', %s, true)
+"""
 
 FIND_TABLE_PRIVILEGES = """
     select current_user::text, array_agg(c.relname::text order by c.relname)
@@ -23,6 +31,8 @@ FIND_TABLE_PRIVILEGES = """
        and (has_any_column_privilege(c.oid, 'select, insert, update')
             or has_table_privilege(c.oid, 'delete, truncate'))
 """
+
+Work = Callable[[AsyncConnection[TupleRow]], Awaitable[Any]]
 
 
 class Database:
@@ -69,7 +79,19 @@ class Database:
         the cancel request, which is why the call is a task that can be left behind.
         The function must be safe to call twice.
         """
-        call = asyncio.create_task(self._call(query, args))
+        return await self._run(partial(_fetch_value, query=query, args=args), seconds)
+
+    async def call_as(self, claims: str, query: LiteralString, *args: Any) -> Any:
+        """As `call`, but as the tenant whom these verified claims of a token name."""
+        return await self._run(partial(_fetch_value_as, claims=claims, query=query, args=args))
+
+    async def call_within(self, seconds: float, query: LiteralString, *args: Any) -> Any:
+        """As `call`, for what may take longer than the login's statement_timeout."""
+        work = partial(_fetch_value_within, seconds=seconds, query=query, args=args)
+        return await self._run(work, seconds)
+
+    async def _run(self, work: Work, seconds: float | None = None) -> Any:
+        call = asyncio.create_task(self._run_connected(work))
         self._calls.add(call)
         call.add_done_callback(self._forget)
         try:
@@ -85,17 +107,17 @@ class Database:
         if not call.cancelled():
             call.exception()  # seen, so that asyncio doesn't report it for a call left behind
 
-    async def _call(self, query: LiteralString, args: tuple[Any, ...]) -> Any:
+    async def _run_connected(self, work: Work) -> Any:
         async with self._pool.connection() as connection:
             try:
-                return await _fetch_value(connection, query, args)
+                return await work(connection)
             except OperationalError:
                 if not connection.broken:
                     raise
         # A restart of the server leaves dead connections in the pool.
         await self._pool.check()
         async with self._pool.connection() as connection:
-            return await _fetch_value(connection, query, args)
+            return await work(connection)
 
     async def _check_privileges_once(self, connection: AsyncConnection[TupleRow]) -> None:
         if self._privileges_checked:
@@ -118,3 +140,35 @@ async def _fetch_value(
     cursor = await connection.execute(query, args)
     [(value,)] = await cursor.fetchall()
     return value
+
+
+async def _fetch_value_as(
+    connection: AsyncConnection[TupleRow],
+    claims: str,
+    query: LiteralString,
+    args: tuple[Any, ...],
+) -> Any:
+    async with connection.transaction():
+        try:
+            await connection.execute(BECOME_TENANT, [claims])
+        except InsufficientPrivilege:
+            log.error(
+                "role_is_no_gateway",
+                role=connection.info.user,
+                advice="grant wallet_gateway to it, and authenticated to wallet_gateway",
+            )
+            raise
+        return await _fetch_value(connection, query, args)
+
+
+async def _fetch_value_within(
+    connection: AsyncConnection[TupleRow],
+    seconds: float,
+    query: LiteralString,
+    args: tuple[Any, ...],
+) -> Any:
+    async with connection.transaction():
+        await connection.execute(
+            "select set_config('statement_timeout', %s, true)", [f"{seconds * 1000:.0f}ms"]
+        )
+        return await _fetch_value(connection, query, args)

@@ -12,6 +12,9 @@ from .keys import LOG_FIELDS
 
 log = structlog.get_logger()
 
+# By machines, every few seconds.
+POLLED = ("/health", "/metrics")
+
 
 class Refusal(Exception):
     """Ends the request with this status and error."""
@@ -77,7 +80,7 @@ async def answer_in_json(
         response = error_response(500, "internal_error", "The service has a fault.")
 
     resource = request.match_info.route.resource
-    write = log.debug if resource and resource.canonical == "/health" else log.info
+    write = log.debug if resource and resource.canonical in POLLED else log.info
     if response.status >= 400:
         write = log.warning if response.status < 500 else log.error
     write(

@@ -12,50 +12,98 @@ from typing import cast
 import structlog
 from aiohttp import web
 
-from ..database.pool import Database
 from ..settings import ServiceSettings
 from ..stripe_api.client import stripe_client
+from . import description, operator, page
+from .access_tokens import token_verifier
 from .answers import JsonRequestHandler, answer_in_json
 from .body import MAX_BODY_BYTES
+from .export import export_transactions
 from .health import show_health
-from .keys import DATABASE, SETTINGS, STRIPE
-from .operator import trigger_reconciliation
+from .keys import DATABASE, SETTINGS, STRIPE, VERIFIER
+from .metrics import METRICS, MeasuredDatabase, add_metrics
+from .sessions import close_session, open_session, show_page_instead
 from .stripe import receive_stripe_event
-from .tokens import requires_token
-from .topups import create_topup
+from .tenants import keep_private, requires_tenant
+from .topup_events import end_streams, stream_topup, watch_topups
+from .topups import start_topup
 from .twilio import receive_sms_status
 from .vapi import receive_call_report
+from .wallet import (
+    list_topup_options,
+    list_transactions,
+    quote_topup,
+    set_auto_recharge,
+    show_auto_recharge,
+    show_history,
+    show_summary,
+    show_topup,
+)
 
 log = structlog.get_logger()
 
 STRIPE_WEBHOOK_PATH = "/api/webhooks/stripe"
 VAPI_WEBHOOK_PATH = "/api/webhooks/vapi"
 TWILIO_WEBHOOK_PATH = "/api/webhooks/twilio/sms-status"
-TOPUPS_PATH = "/api/wallet/topups"
-RECONCILIATION_PATH = "/api/billing-reconciliation/trigger"
+WALLET_PATH = "/api/wallet"
+TOPUPS_PATH = WALLET_PATH + "/topups"
+TOPUP_PATH = TOPUPS_PATH + "/{topup_id}"
+AUTO_RECHARGE_PATH = WALLET_PATH + "/auto-recharge"
+SESSION_PATH = "/wallet/session"
+SIGN_OUT_PATH = "/wallet/sign-out"
+
+ROUTES = (
+    web.get("/", show_page_instead),
+    web.get("/health", show_health),
+    # Providers, who sign what they send.
+    web.post(STRIPE_WEBHOOK_PATH, receive_stripe_event),
+    web.post(VAPI_WEBHOOK_PATH, receive_call_report),
+    web.post(TWILIO_WEBHOOK_PATH, receive_sms_status),
+    # Customers.
+    web.post(SESSION_PATH, open_session),
+    web.post(SIGN_OUT_PATH, close_session),
+    web.get(WALLET_PATH + "/summary", requires_tenant(show_summary)),
+    web.get(WALLET_PATH + "/transactions", requires_tenant(list_transactions)),
+    web.get(
+        WALLET_PATH + "/transactions.csv", requires_tenant(export_transactions), allow_head=False
+    ),
+    web.get(WALLET_PATH + "/history", requires_tenant(show_history)),
+    web.get(WALLET_PATH + "/topup-options", requires_tenant(list_topup_options)),
+    web.get(WALLET_PATH + "/quote", requires_tenant(quote_topup)),
+    web.post(TOPUPS_PATH, start_topup),
+    web.get(TOPUP_PATH, requires_tenant(show_topup)),
+    web.get(TOPUP_PATH + "/events", requires_tenant(stream_topup), allow_head=False),
+    web.get(AUTO_RECHARGE_PATH, requires_tenant(show_auto_recharge)),
+    web.put(AUTO_RECHARGE_PATH, requires_tenant(set_auto_recharge)),
+    # Operators, who know API_TOKEN.
+    *operator.ROUTES,
+)
 
 
 def create_app(settings: ServiceSettings) -> web.Application:
     app = web.Application(middlewares=[answer_in_json], client_max_size=MAX_BODY_BYTES)
     app[SETTINGS] = settings
-    app.cleanup_ctx.append(_open_database)
+    if settings.jwt_secret or settings.jwt_jwks_url:
+        app.cleanup_ctx.append(_open_verifier)
     if settings.stripe_secret_key:
         app.cleanup_ctx.append(_open_stripe)
-    app.router.add_post(STRIPE_WEBHOOK_PATH, receive_stripe_event)
-    app.router.add_post(VAPI_WEBHOOK_PATH, receive_call_report)
-    app.router.add_post(TWILIO_WEBHOOK_PATH, receive_sms_status)
-    app.router.add_post(TOPUPS_PATH, requires_token(create_topup))
-    app.router.add_post(RECONCILIATION_PATH, requires_token(trigger_reconciliation))
-    app.router.add_get("/health", show_health)
+    app.cleanup_ctx.extend([_open_database, watch_topups])
+    app.on_response_prepare.append(keep_private)
+    app.on_shutdown.append(end_streams)
+    app.add_routes(ROUTES)
+    page.add_routes(app)
+    description.add_routes(app)
+    add_metrics(app)
     return app
 
 
 async def _open_database(app: web.Application) -> AsyncIterator[None]:
     settings = app[SETTINGS]
-    database = app[DATABASE] = Database(
+    database = app[DATABASE] = MeasuredDatabase(
         settings.database_url.get_secret_value(),
         pool_size=settings.database_pool_size,
         timeout=settings.database_timeout_seconds,
+        metrics=app[METRICS],
     )
     await database.open()
     yield
@@ -68,6 +116,12 @@ async def _open_stripe(app: web.Application) -> AsyncIterator[None]:
         yield
 
 
+async def _open_verifier(app: web.Application) -> AsyncIterator[None]:
+    async with token_verifier(app[SETTINGS]) as verifier:
+        app[VERIFIER] = verifier
+        yield
+
+
 @asynccontextmanager
 async def running(settings: ServiceSettings, listener: socket.socket) -> AsyncIterator[str]:
     """The service at work, and its URL.
@@ -76,7 +130,11 @@ async def running(settings: ServiceSettings, listener: socket.socket) -> AsyncIt
     the settings allow, and closes its connections.
     """
     runner = web.AppRunner(create_app(settings), shutdown_timeout=settings.shutdown_timeout_seconds)
-    await runner.setup()
+    try:
+        await runner.setup()
+    except BaseException:
+        await runner.cleanup()
+        raise
     try:
         loop = asyncio.get_running_loop()
         connect = partial(

@@ -40,12 +40,17 @@ def as_text(body: bytes) -> str:
 
 
 def as_model(body: bytes, model: type[Wish]) -> Wish:
-    """The JSON object of a caller of ours; what is wrong with it is told by its field."""
+    """The JSON object of a caller of ours."""
     try:
         return model.model_validate_json(body)
     except ValidationError as exc:
-        error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
+        raise invalid_request(exc) from None
+
+
+def invalid_request(exc: ValidationError) -> Refusal:
+    """What is wrong, told by its field."""
+    error = exc.errors(include_url=False, include_context=False, include_input=False)[0]
     if error["type"] == "json_invalid":
-        raise Refusal(400, "invalid_json", "The body is not JSON.")
+        return Refusal(400, "invalid_json", "The body is not JSON.")
     field = ".".join(map(str, error["loc"])) or "body"
-    raise Refusal(400, "invalid_request", f"{field}: {error['msg']}.")
+    return Refusal(400, "invalid_request", f"{field}: {error['msg']}.")

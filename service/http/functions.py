@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any, LiteralString
 
@@ -46,7 +47,8 @@ def refusal(request: web.Request, failures: Failures, exc: psycopg.Error | Timeo
     if sqlstate:
         request[LOG_FIELDS]["sqlstate"] = sqlstate
     if sqlstate.startswith(failures.misuse):
-        message = (exc.diag.message_primary or "").removeprefix("p_")
+        # SQL says p_ to what the caller knows without.
+        message = re.sub(r"\bp_", "", exc.diag.message_primary or "")
         return Refusal(400, failures.misuse_error, f"{message}.")
     unreadable = (
         sqlstate.startswith(DATA_EXCEPTION_CLASS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any, LiteralString, Protocol
 from uuid import UUID
@@ -36,13 +37,19 @@ class Call(Protocol):
     async def __call__(self, query: LiteralString, /, *args: Any) -> Any: ...
 
 
+Pence = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+# What begin_topup answers to a wish, each time that it is asked.
+Begin = Callable[[], Awaitable[dict[str, Any]]]
+
+
 class TopupRequest(BaseModel):
     """What a caller asks for. Whether it may be had is for `begin_topup` to say."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True, hide_input_in_errors=True)
 
     org_id: UUID
-    amount_pence: Annotated[int, Field(lt=2**63)] | None = None
+    amount_pence: Pence | None = None
     plan: str | None = None
     request_key: str | None = None
     return_url: str | None = None
@@ -65,22 +72,31 @@ class StripeFailure(Exception):
 async def start_checkout(
     call: Call, client: StripeClient, topup: TopupRequest, return_url: str | None
 ) -> dict[str, Any]:
-    """The top-up with the page to pay on, or SQL's refusal.
+    """The top-up with the page to pay on, or SQL's refusal."""
+    return await complete_checkout(
+        call, client, topup.org_id, partial(begin_topup, call, topup, return_url)
+    )
+
+
+async def complete_checkout(
+    call: Call, client: StripeClient, org_id: UUID, begin: Begin
+) -> dict[str, Any]:
+    """The same for an organization whose top-up is begun in another way, such as by itself.
 
     Each step may be repeated, by anybody: the answer is the same session.
     """
-    answer = await _begin(call, topup, return_url)
+    answer = await begin()
     if answer.get("next") == "create_customer":
         customer = await _post(client.v1.customers.create_async, answer["request"])
-        await call(ATTACH_CUSTOMER, topup.org_id, customer["id"])
-        answer = await _begin(call, topup, return_url)
+        await call(ATTACH_CUSTOMER, org_id, customer["id"])
+        answer = await begin()
     if answer.get("next") == "create_session":
         session = await _post(client.v1.checkout.sessions.create_async, answer["request"])
-        answer = await _attach(call, topup.org_id, answer["topup_id"], session)
+        answer = await _attach(call, org_id, answer["topup_id"], session)
     return answer
 
 
-async def _begin(call: Call, topup: TopupRequest, return_url: str | None) -> dict[str, Any]:
+async def begin_topup(call: Call, topup: TopupRequest, return_url: str | None) -> dict[str, Any]:
     answer: dict[str, Any] = await call(
         BEGIN_TOPUP,
         topup.org_id,

@@ -210,7 +210,11 @@ class WalletProcess:
 
     @property
     def output(self) -> str:
-        return self._stdout.read_text() + self._stderr.read_text()
+        return self._stdout.read_text() + self.log
+
+    @property
+    def log(self) -> str:
+        return self._stderr.read_text()
 
     def wait_for_url(self) -> str:
         """The address of the service, once it answers there."""

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from ..http.app import RECONCILIATION_PATH
+from ..http.operator import RECONCILIATION_PATH
 from .services import Answer, Service, running_service, wait_for_lock
 
 Connection = psycopg.Connection[Any]

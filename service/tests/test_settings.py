@@ -35,6 +35,16 @@ UNUSABLE = [
     ("VAPI_API_BASE", "ftp://hunter2/vapi"),
     ("TWILIO_AUTH_TOKEN", "hunter2"),
     ("TWILIO_AUTH_TOKEN", "hunter2-hunter2-hunter2,hunter2"),
+    ("API_TOKEN", "hunter2-hunter2-hunter2-hunter2"),
+    ("API_TOKEN", f"{'x' * 32},hunter2"),
+    ("JWT_SECRET", "hunter2-hunter2-hunter2-hunter2"),
+    ("JWT_SECRET", f"{'x' * 32},hunter2"),
+    ("JWT_SECRET", "hunter2 " * 5),
+    ("JWT_JWKS_URL", "hunter2.example.com/jwks.json"),
+    ("JWT_JWKS_URL", "file:///hunter2"),
+    ("SIGN_IN_URL", "/hunter2"),
+    ("SIGN_IN_URL", "javascript:hunter2"),
+    ("ALERT_WEBHOOK_SECRET", f"whsec_{'A' * 32},hunter2"),
     ("PUBLIC_URL", "hunter2.example.com"),
     ("PUBLIC_URL", "ftp://hunter2.example.com"),
     ("PUBLIC_URL", "https://user:hunter2@pay.example.com"),
@@ -61,6 +71,13 @@ BLANK += [
     for name in ("VAPI_WEBHOOK_SECRET", "TWILIO_AUTH_TOKEN")
     for blank in ("", " ", f"{'x' * 16},", f"{'x' * 16}, ,{'y' * 16}")
 ]
+BLANK += [
+    (name, blank)
+    for name in ("API_TOKEN", "JWT_SECRET")
+    for blank in ("", " ", f"{'x' * 32},", f"{'x' * 32}, ,{'y' * 32}")
+]
+BLANK += [(f"JWT_{name}", " ") for name in ("JWKS_URL", "AUDIENCE", "ISSUER")]
+BLANK += [("SIGN_IN_URL", ""), ("ALERT_WEBHOOK_SECRET", f"whsec_{'A' * 32},")]
 BLANK += [("VAPI_API_KEY", " "), ("VAPI_API_BASE", ""), ("PUBLIC_URL", " ")]
 
 
@@ -98,6 +115,19 @@ def test_the_secrets_of_every_provider_may_be_several(environment: pytest.Monkey
     environment.setenv("TWILIO_AUTH_TOKEN", f"{new}, {old}\t")
     settings = ServiceSettings.load()
     assert (settings.vapi_secrets, settings.twilio_tokens) == ((old, new), (new, old))
+
+
+def test_our_own_secrets_may_be_several(environment: pytest.MonkeyPatch) -> None:
+    settings = ServiceSettings.load()
+    assert (settings.api_tokens, settings.jwt_secrets, settings.alert_webhook_secrets) == ((),) * 3
+    old, new = "x" * 32, "!" * 32
+    environment.setenv("API_TOKEN", f" {old} ,{new}")
+    environment.setenv("JWT_SECRET", f"{new},{old}\n")
+    environment.setenv("ALERT_WEBHOOK_URL", "https://ops.example.com/alerts")
+    environment.setenv("ALERT_WEBHOOK_SECRET", f"whsec_{'A' * 32}, whsec_{'B' * 32}")
+    settings = ServiceSettings.load()
+    assert (settings.api_tokens, settings.jwt_secrets) == ((old, new), (new, old))
+    assert settings.alert_webhook_secrets == (f"whsec_{'A' * 32}", f"whsec_{'B' * 32}")
 
 
 def test_a_path_can_be_put_behind_the_public_url(environment: pytest.MonkeyPatch) -> None:
@@ -164,8 +194,11 @@ def test_an_unusable_value_is_refused_and_not_repeated(
 
 
 def test_settings_hide_their_secrets(environment: pytest.MonkeyPatch) -> None:
-    for name in ("VAPI_WEBHOOK_SECRET", "VAPI_API_KEY", "TWILIO_AUTH_TOKEN"):
-        environment.setenv(name, "hunter2-hunter2-hunter2")
+    for name in (
+        *("VAPI_WEBHOOK_SECRET", "VAPI_API_KEY", "TWILIO_AUTH_TOKEN"),
+        *("API_TOKEN", "JWT_SECRET"),
+    ):
+        environment.setenv(name, "hunter2-" * 5)
     shown = repr(ServiceSettings.load())
     assert "hunter2" not in shown
     assert "whsec_abc" not in shown
@@ -179,8 +212,9 @@ def test_settings_hide_their_secrets(environment: pytest.MonkeyPatch) -> None:
         ({"DATABASE_URL": VALID["DATABASE_URL"]}, "STRIPE_WEBHOOK_SECRET is not set: "),
         (VALID | {"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET is blank: "),
         (VALID | {"STRIPE_WEBHOOK_SECRET": "hunter2"}, "STRIPE_WEBHOOK_SECRET is not usable: "),
+        (VALID | {"JWT_JWKS_URL": "http://hunter2.example.com"}, "JWT_JWKS_URL is not usable: "),
     ],
-    ids=["nothing set", "secret missing", "secret blank", "secret malformed"],
+    ids=["nothing set", "secret missing", "secret blank", "secret malformed", "keys in the open"],
 )
 def test_the_service_stops_with_one_sentence(
     tmp_path: Path, settings: dict[str, str], sentence: str

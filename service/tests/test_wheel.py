@@ -59,7 +59,12 @@ def test_wheel_holds_the_code_and_the_sql_and_no_tests(wheel: Path) -> None:
     modules = {path.relative_to(ROOT / "service") for path in (ROOT / "service").rglob("*.py")}
     sql_folders = (ROOT / "db/migrations", ROOT / "db/functions")
     sql_files = {path.relative_to(ROOT) for folder in sql_folders for path in folder.rglob("*.sql")}
-    expected = {path for path in modules if path.parts[0] != "tests"} | sql_files
+    data_files = {
+        path.relative_to(ROOT / "service")
+        for folder in ("page", "http/openapi")
+        for path in (ROOT / "service" / folder).iterdir()
+    }
+    expected = {path for path in modules if path.parts[0] != "tests"} | sql_files | data_files
     with zipfile.ZipFile(wheel) as archive:
         packed = [Path(name) for name in archive.namelist()]
     assert {
