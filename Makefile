@@ -46,7 +46,7 @@ worker: $(runtime) ## deliver alerts, make automatic recharges, reconcile calls,
 
 .PHONY: test
 test: $(tools) ## run pgTAP and pytest against real PostgreSQL servers
-	@exec $(venv)/bin/pytest -n logical --maxprocesses 4 --dist worksteal --max-worker-restart 0
+	@exec $(venv)/bin/pytest -n logical --dist worksteal --max-worker-restart 0
 
 .PHONY: lint
 lint: $(tools) ## check style, types, and the safety of functions and migrations
