@@ -130,7 +130,8 @@ class Database:
                 "role_holds_table_privileges",
                 role=role,
                 tables=tables,
-                advice="connect as a role that is only a member of wallet_webhook or wallet_worker",
+                advice="connect as a member of wallet_webhook and wallet_gateway,"
+                " or of wallet_worker, and of no other role",
             )
 
 
